@@ -1,0 +1,94 @@
+//! What the schedule does: judge every complete bucket, publish the alerts that follow, and sweep waiting messages.
+
+mod scan;
+mod sweep;
+
+use std::time::SystemTime;
+
+use gatepost::{
+    config::{self, ConfigError, Reader},
+    io::{alerts::Outbox, functions::Function, ledger::Ledger, messages::Messages, models::Models, table::TableError},
+};
+use serde::Serialize;
+
+/// Settings of this function.
+#[derive(Debug, Clone)]
+pub struct ScanConfig {
+    pub table: String,
+    pub bucket: String,
+    /// ARN of the topic that alerts go to.
+    pub alert_topic: String,
+    /// Name of the function that judges messages.
+    pub verifier: String,
+}
+
+impl ScanConfig {
+    /// # Errors
+    /// All faults together.
+    pub fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        let mut read = Reader::new(variable);
+        let config = Self {
+            table: read.required(config::TABLE),
+            bucket: read.required(config::BUCKET),
+            alert_topic: read.required(config::ALERT_TOPIC),
+            verifier: read.required(config::VERIFIER),
+        };
+        read.finish(config)
+    }
+}
+
+/// Everything that a scan needs.
+#[derive(Clone)]
+pub struct Scanner {
+    pub models: Models,
+    pub outbox: Outbox,
+    pub messages: Messages,
+    pub ledger: Ledger,
+    pub verifier: Function,
+}
+
+/// What one scan did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct Scanned {
+    /// Series that were judged.
+    pub series: usize,
+    pub alerts_opened: usize,
+    pub alerts_closed: usize,
+    /// Alerts that SNS took, those left over by earlier scans included.
+    pub alerts_published: usize,
+    /// Alerts that SNS did not take; the next scan tries again.
+    pub alerts_pending: usize,
+    /// Messages that were handed to the verifier again.
+    pub messages_swept: usize,
+}
+
+/// A scan that could not be finished. Repeating it is safe: nothing is judged, alerted or counted twice.
+#[derive(Debug, thiserror::Error)]
+pub enum ScanError {
+    #[error("the scan was not finished")]
+    Table(#[from] TableError),
+}
+
+/// Judges every complete bucket before `now` that was not judged yet, publishes what is pending, and sweeps.
+///
+/// # Errors
+/// When the table did not answer. The sweep and the outbox are tried all the same.
+pub async fn handle(scanner: &Scanner, now: SystemTime) -> Result<Scanned, ScanError> {
+    let scanned = scanner.scan(now).await;
+    let published = scanner.outbox.publish_pending().await;
+    let messages_swept = scanner.sweep(now).await;
+    let (scanned, published) = (scanned?, published?);
+    let scanned =
+        Scanned { alerts_published: published.sent, alerts_pending: published.failed, messages_swept, ..scanned };
+    tracing::info!(
+        series = scanned.series,
+        alerts.opened = scanned.alerts_opened,
+        alerts.closed = scanned.alerts_closed,
+        alerts.published = scanned.alerts_published,
+        alerts.pending = scanned.alerts_pending,
+        messages.swept = scanned.messages_swept,
+        "scanned {} series",
+        scanned.series,
+    );
+    Ok(scanned)
+}

@@ -1,0 +1,34 @@
+//! Lambda bootstrap of `anomaly-scan`.
+
+use gatepost::io::{
+    alerts::Outbox, aws, functions::Function, ledger::Ledger, messages::Messages, models::Models, table::Table,
+    telemetry,
+};
+use gatepost_anomaly_scan::{ScanConfig, Scanner, handle};
+use lambda_runtime::{Error, LambdaEvent, service_fn};
+use serde_json::Value;
+
+#[tokio::main(flavor = "current_thread")]
+#[expect(clippy::disallowed_methods, reason = "main is where clock and environment are read")]
+async fn main() -> Result<(), Error> {
+    telemetry::start();
+    let config = ScanConfig::read(|name| std::env::var(name).ok())?;
+    let scanner = scanner(config).await;
+    lambda_runtime::run(service_fn(async |_: LambdaEvent<Value>| {
+        Ok::<_, Error>(handle(&scanner, std::time::SystemTime::now()).await?)
+    }))
+    .await
+}
+
+async fn scanner(config: ScanConfig) -> Scanner {
+    let calls = aws::configuration(aws::CALL).await;
+    let judgements = aws::with_deadline(&calls, aws::JUDGEMENT);
+    let table = Table { client: aws_sdk_dynamodb::Client::new(&calls), name: config.table };
+    Scanner {
+        models: Models { table: table.clone() },
+        outbox: Outbox { table: table.clone(), sns: aws_sdk_sns::Client::new(&calls), topic: config.alert_topic },
+        messages: Messages { client: aws_sdk_s3::Client::new(&calls), bucket: config.bucket },
+        ledger: Ledger { table },
+        verifier: Function { client: aws_sdk_lambda::Client::new(&judgements), name: config.verifier },
+    }
+}

@@ -1,0 +1,380 @@
+//! What is wrong with the attachments of one message: a pure function of its bytes.
+
+use gatepost::finding::{Finding, Severity};
+use mail_parser::MessageParser;
+
+use crate::file_name::claimed_by_type;
+use crate::kind::{Danger, Kind};
+use crate::part::{Extent, Leaf, Limits, MAX_NAMES, visit_leaves};
+use crate::zip;
+
+/// Findings returned for one message: the strictest when there are more.
+pub const MAX_FINDINGS: usize = 100;
+
+/// Judges every part of `message` (RFC 5322 with RFC 2045 to 2049) by its name, its declared type and its bytes.
+///
+/// Locations are part paths as IMAP numbers them (RFC 9051 §6.4.5), followed by the file name: `1.2 invoice.pdf`.
+#[must_use]
+pub fn inspect(message: &[u8], limits: Limits) -> Vec<Finding> {
+    let Some(parsed) = MessageParser::new().with_mime_headers().parse(message) else {
+        return vec![inspection_failed("the message has no header field")];
+    };
+    let mut findings = Vec::new();
+    if visit_leaves(parsed, limits, |leaf| findings.extend(judge(leaf))) == Extent::Cut {
+        findings.push(limit_exceeded(limits));
+    }
+    strictest(findings)
+}
+
+/// A message that could not be judged is kept back: silence would deliver it.
+#[must_use]
+pub fn inspection_failed(reason: &str) -> Finding {
+    Finding::new("inspection_failed", Severity::Quarantine, format!("the message was not inspected: {reason}"))
+        .at("body")
+}
+
+impl Leaf<'_> {
+    /// The strictest thing that name or content does when opened, and in words how we know.
+    fn danger(&self) -> Option<(Danger, String)> {
+        let by_name = self.names.iter().filter_map(|name| {
+            let extension = name.dangerous_extension()?;
+            Some((name.danger()?, format!("its name ends in .{extension}")))
+        });
+        let by_content = self.kind.and_then(|kind| Some((kind.danger()?, format!("its content is {kind}"))));
+        by_name
+            .chain(by_content.filter(|(danger, _)| !self.is_body_text() || *danger == Danger::Executable))
+            .max_by_key(|(danger, _)| *danger)
+    }
+
+    /// A text that the mail program shows: a shell script pasted into a letter does not run.
+    fn is_body_text(&self) -> bool {
+        self.names.is_empty() && (self.declared.is_empty() || self.declared.starts_with("text/"))
+    }
+
+    /// What the extension or else the declared type promises and the content does not keep.
+    fn broken_claim(&self) -> Option<String> {
+        let unfit = |claim: &[Option<Kind>]| !claim.contains(&self.kind);
+        let kind = self.kind.map_or_else(|| "not recognised".to_owned(), |kind| kind.to_string());
+        if let Some(name) = self.names.iter().find(|name| name.claims().is_some_and(unfit)) {
+            return Some(format!("the name {} does not fit the content, which is {kind}", name.shown()));
+        }
+        claimed_by_type(&self.declared)
+            .is_some_and(unfit)
+            .then(|| format!("the declared type {} does not fit the content, which is {kind}", self.declared))
+    }
+
+    fn finding(&self, code: &'static str, severity: Severity, detail: impl Into<String>) -> Finding {
+        Finding::new(code, severity, detail).at(self.location.clone())
+    }
+}
+
+fn judge(leaf: &Leaf<'_>) -> Vec<Finding> {
+    let findings = [
+        dangerous(leaf),
+        double_extension(leaf),
+        right_to_left(leaf),
+        encrypted(leaf),
+        mismatch(leaf),
+        unopened(leaf),
+        too_many_names(leaf),
+    ];
+    findings.into_iter().flatten().collect()
+}
+
+fn dangerous(leaf: &Leaf<'_>) -> Option<Finding> {
+    let (danger, why) = leaf.danger()?;
+    let (code, severity, what) = match danger {
+        Danger::Executable => ("executable_attachment", Severity::Reject, "a program"),
+        Danger::Script => ("script_attachment", Severity::Quarantine, "something that runs when it is opened"),
+        Danger::DiskImage => ("disk_image_attachment", Severity::Quarantine, "a disk image"),
+    };
+    Some(leaf.finding(code, severity, format!("the attachment is {what}: {why}")))
+}
+
+fn double_extension(leaf: &Leaf<'_>) -> Option<Finding> {
+    let name = leaf.names.iter().find(|name| name.has_double_extension())?;
+    let detail = format!("the name {} hides what the file is behind a harmless extension", name.shown());
+    Some(leaf.finding("double_extension", Severity::Quarantine, detail))
+}
+
+fn right_to_left(leaf: &Leaf<'_>) -> Option<Finding> {
+    leaf.names.iter().find(|name| name.turns_right_to_left())?;
+    let detail = "the file name has a character that turns the reading direction, so its extension is shown elsewhere";
+    Some(leaf.finding("rtlo_file_name", Severity::Quarantine, detail))
+}
+
+fn encrypted(leaf: &Leaf<'_>) -> Option<Finding> {
+    let detail = "the archive needs a password, so its files cannot be inspected";
+    let is_zip = matches!(leaf.kind, Some(Kind::Zip | Kind::JavaProgram));
+    (is_zip && zip::is_encrypted(&leaf.content)).then(|| leaf.finding("encrypted_archive", Severity::Review, detail))
+}
+
+/// Left out for what is dangerous by its content: that finding is stricter and says more.
+fn mismatch(leaf: &Leaf<'_>) -> Option<Finding> {
+    if leaf.content.is_empty() || leaf.kind.is_some_and(|kind| kind.danger().is_some()) {
+        return None;
+    }
+    leaf.broken_claim().map(|detail| leaf.finding("type_mismatch", Severity::Review, detail))
+}
+
+fn unopened(leaf: &Leaf<'_>) -> Option<Finding> {
+    let detail = "an attached message is encoded so that it could not be opened";
+    leaf.unopened.then(|| leaf.finding("mime_limit_exceeded", Severity::Quarantine, detail))
+}
+
+fn too_many_names(leaf: &Leaf<'_>) -> Option<Finding> {
+    let detail = format!("the part has more than {MAX_NAMES} file names");
+    (leaf.names.len() > MAX_NAMES).then(|| leaf.finding("mime_limit_exceeded", Severity::Quarantine, detail))
+}
+
+fn limit_exceeded(limits: Limits) -> Finding {
+    let detail = format!("the message has more than {} parts or nests them deeper than {}", limits.parts, limits.depth);
+    Finding::new("mime_limit_exceeded", Severity::Quarantine, detail).at("body")
+}
+
+fn strictest(mut findings: Vec<Finding>) -> Vec<Finding> {
+    if findings.len() > MAX_FINDINGS {
+        findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
+        findings.truncate(MAX_FINDINGS);
+    }
+    findings
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::zip::tests::archive;
+
+    /// A message of a short text and the given parts: header fields, then content that needs no encoding.
+    fn mail(parts: &[(&str, &[u8])]) -> Vec<u8> {
+        mail_with_boundary("edge", parts)
+    }
+
+    fn mail_with_boundary(boundary: &str, parts: &[(&str, &[u8])]) -> Vec<u8> {
+        let mut mail = b"From: ann@example.com\r\nMIME-Version: 1.0\r\n".to_vec();
+        mail.extend_from_slice(format!("Content-Type: multipart/mixed; boundary={boundary}\r\n\r\n").as_bytes());
+        mail.extend_from_slice(format!("--{boundary}\r\nContent-Type: text/plain\r\n\r\nHello Bob,\r\n").as_bytes());
+        for (fields, content) in parts {
+            mail.extend_from_slice(format!("--{boundary}\r\n{fields}\r\n\r\n").as_bytes());
+            mail.extend_from_slice(content);
+            mail.extend_from_slice(b"\r\n");
+        }
+        mail.extend_from_slice(format!("--{boundary}--\r\n").as_bytes());
+        mail
+    }
+
+    fn codes(message: &[u8]) -> Vec<String> {
+        let findings = inspect(message, Limits::DEFAULT);
+        findings.iter().map(|finding| format!("{} {}", finding.severity.as_str(), finding.code)).collect()
+    }
+
+    fn attached(name: &str) -> String {
+        format!("Content-Type: application/octet-stream\r\nContent-Disposition: attachment; filename=\"{name}\"")
+    }
+
+    const PROGRAM: &[u8] = b"MZ\x90\0\x03\0\0\0\x04\0\0\0\xff\xff\0\0";
+    const PDF: &[u8] = b"%PDF-1.7\n%%EOF\n";
+    const PNG: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR";
+
+    #[test]
+    fn an_attachment_is_judged_by_name_and_content() {
+        let zip = archive(&[("a.txt", 0, 0)]);
+        let locked = archive(&[("a.txt", 9, 9)]);
+        let java = archive(&[("META-INF/MANIFEST.MF", 0, 0)]);
+        let iso = [vec![0; 0x8001], b"CD001".to_vec()].concat();
+        for (name, content, expected) in [
+            ("invoice.pdf", PROGRAM, &["reject executable_attachment"][..]),
+            ("notes", b"\x7fELF\x02\x01\x01\0", &["reject executable_attachment"]),
+            ("setup.exe", b"not even a program", &["reject executable_attachment"]),
+            ("run.js", b"print('a')", &["quarantine script_attachment"]),
+            ("fix.bat ", b"echo a", &["quarantine script_attachment"]),
+            ("readme", b"#!/bin/sh\necho a\n", &["quarantine script_attachment"]),
+            ("report.pdf", b"L\0\0\0\x01\x14\x02\0\0\0", &["quarantine script_attachment"]),
+            ("library.zip", &java, &["quarantine script_attachment"]),
+            ("disk.bin", &iso, &["quarantine disk_image_attachment"]),
+            ("photos.img", b"raw sectors", &["quarantine disk_image_attachment"]),
+            ("invoice.pdf.js", b"print('a')", &["quarantine script_attachment", "quarantine double_extension"]),
+            ("photo.jpg    .exe", PROGRAM, &["reject executable_attachment", "quarantine double_extension"]),
+            ("annexe\u{202e}fdp.exe", PROGRAM, &["reject executable_attachment", "quarantine rtlo_file_name"]),
+            ("\u{202b}xslx.pdf", PDF, &["quarantine rtlo_file_name"]),
+            ("files.zip", &locked, &["review encrypted_archive"]),
+            ("files", &archive(&[("a", 0, 0), ("b", 0, 1)]), &["review encrypted_archive"]),
+            ("invoice.pdf", &zip, &["review type_mismatch"]),
+            ("invoice.pdf", b"just text", &["review type_mismatch"]),
+            ("invoice.txt", PDF, &["review type_mismatch"]),
+            ("invoice.pdf", PDF, &[]),
+            ("logo.jpg", PNG, &[]),
+            ("letter.docx", &zip, &[]),
+            ("letter.doc", b"{\\rtf1 hello}", &[]),
+            ("archive.tar.gz", b"\x1f\x8b\x08\0", &[]),
+            ("empty.pdf", b"", &[]),
+        ] {
+            assert_eq!(codes(&mail(&[(&attached(name), content)])), expected, "{name:?} {}", content.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn names_are_found_wherever_a_mail_program_looks_for_them() {
+        for (fields, expected) in [
+            ("Content-Type: text/plain; name=run.vbs", &["quarantine script_attachment"][..]),
+            ("Content-Disposition: attachment; filename*=utf-8''run%2Evbs", &["quarantine script_attachment"]),
+            (
+                "Content-Disposition: attachment; filename*0=run; filename*1=.v; filename*2=bs",
+                &["quarantine script_attachment"],
+            ),
+            (
+                "Content-Disposition: attachment; filename=\"=?utf-8?B?cnVuLnZicw==?=\"",
+                &["quarantine script_attachment"],
+            ),
+            (
+                "Content-Type: text/plain; name=run.vbs\r\nContent-Disposition: attachment; filename=a.txt",
+                &["quarantine script_attachment"],
+            ),
+            (
+                "Content-Disposition: attachment; filename=run.vbs\r\nContent-Disposition: attachment; filename=a.txt",
+                &["quarantine script_attachment"],
+            ),
+            ("Content-Disposition: attachment; filename=a.txt", &[]),
+        ] {
+            assert_eq!(codes(&mail(&[(fields, b"hello")])), expected, "{fields}");
+        }
+    }
+
+    #[test]
+    fn a_declared_type_is_a_claim_too() {
+        for (fields, content, expected) in [
+            ("Content-Type: application/pdf", PNG, &["review type_mismatch"][..]),
+            ("Content-Type: image/png", b"GIF89a", &[]),
+            ("Content-Type: text/plain", PROGRAM, &["reject executable_attachment"]),
+            ("Content-Type: text/plain", b"#!/bin/sh is the first line of a shell script", &[]),
+            ("Content-Type: application/pdf; name=a.pdf", PDF, &[]),
+        ] {
+            assert_eq!(codes(&mail(&[(fields, content)])), expected, "{fields}");
+        }
+    }
+
+    #[test]
+    fn an_encoding_that_mail_programs_forgive_hides_nothing() {
+        let base64 = "Content-Type: application/pdf; name=a.pdf\r\nContent-Transfer-Encoding: BASE64";
+        let printable = "Content-Type: text/plain; name=a.txt\r\nContent-Transfer-Encoding: quoted-printable";
+        for (fields, content) in [
+            (base64, &b"TVqQAAMAAAAEAAAA//8AAA=="[..]),
+            (base64, b"TVqQ!AAMA*AAAEAAAA//8AAA=="),
+            (base64, b"TVqQAAMAAAAEAAAA\r\n\r\n//8AAA"),
+            (printable, b"MZ=90=00=03=00=00=00"),
+            (printable, b"=4D=\r\n=5A=90=00"),
+        ] {
+            assert_eq!(
+                codes(&mail(&[(fields, content)])),
+                ["reject executable_attachment"],
+                "{}",
+                content.escape_ascii()
+            );
+        }
+    }
+
+    #[test]
+    fn attached_messages_are_opened() {
+        let inner = mail_with_boundary("inner", &[(&attached("setup.exe"), PROGRAM)]);
+        let outer = mail(&[("Content-Type: message/rfc822", &inner)]);
+        let findings = inspect(&outer, Limits::DEFAULT);
+        let found: Vec<_> = findings.iter().map(|finding| (finding.code.as_ref(), finding.location.as_str())).collect();
+        assert_eq!(found, [("executable_attachment", "2.2 setup.exe")]);
+    }
+
+    #[test]
+    fn an_attached_message_that_cannot_be_opened_is_a_finding() {
+        let broken = b"U3ViamVjdDogaGVsbG8NCg0KaGVs!!bG8NCg==";
+        for (encoding, content) in [("base64", &broken[..]), ("quoted-printable", b"")] {
+            let fields = format!("Content-Type: message/rfc822\r\nContent-Transfer-Encoding: {encoding}");
+            assert_eq!(codes(&mail(&[(&fields, content)])), ["quarantine mime_limit_exceeded"], "{encoding}");
+        }
+        assert_eq!(
+            codes(&mail(&[("Content-Type: message/rfc822", b"Subject: only a header, as in a bounce")])),
+            [""; 0]
+        );
+    }
+
+    #[test]
+    fn what_lies_beyond_the_limits_is_a_finding() {
+        let part = ("Content-Type: text/plain", &b"a"[..]);
+        for (parts, expected) in [(998, &[][..]), (999, &["quarantine mime_limit_exceeded"])] {
+            assert_eq!(codes(&mail(&vec![part; parts])), expected, "{parts} parts and the text and the multipart");
+        }
+        for (levels, expected) in [(16, &[][..]), (17, &["quarantine mime_limit_exceeded"])] {
+            assert_eq!(codes(&multiparts(levels)), expected, "{levels} multiparts");
+            assert_eq!(codes(&messages(levels)), expected, "{levels} messages");
+        }
+        let many_names: String = (0..9).map(|n| format!("; name=\"{n}.txt\"")).collect();
+        let fields = format!("Content-Type: text/plain{many_names}");
+        assert_eq!(codes(&mail(&[(&fields, b"a")])), ["quarantine mime_limit_exceeded"]);
+    }
+
+    #[test]
+    fn a_nesting_of_a_hundred_thousand_messages_ends() {
+        assert_eq!(codes(&messages(100_000)), ["quarantine mime_limit_exceeded"]);
+    }
+
+    #[test]
+    fn the_strictest_findings_are_kept() {
+        let script = attached("a.js");
+        let mut parts = vec![(script.as_str(), &b"a"[..]); 150];
+        let program = attached("a.exe");
+        parts.push((&program, PROGRAM));
+        let codes = codes(&mail(&parts));
+        assert_eq!(codes.len(), 100);
+        assert_eq!(codes.first().map(String::as_str), Some("reject executable_attachment"));
+    }
+
+    #[test]
+    fn a_location_is_the_part_path_and_a_printable_name() {
+        let related = "Content-Type: multipart/related; boundary=inner";
+        let inner = format!(
+            "--inner\r\nContent-Type: text/plain\r\n\r\na\r\n--inner\r\n{}\r\n\r\na\r\n--inner--",
+            attached("a\tb.js")
+        );
+        for (message, expected) in [
+            (mail(&[(&attached("a.js"), b"a")]), "2 a.js"),
+            (mail(&[(related, inner.as_bytes())]), "2.2 a?b.js"),
+            (
+                format!("{}\r\n\r\na", attached(&"n".repeat(300).replace("nnn", "n.js"))).into_bytes(),
+                &format!("1 {}", "n.js".repeat(25)),
+            ),
+        ] {
+            let findings = inspect(&message, Limits::DEFAULT);
+            let locations: Vec<&str> = findings.iter().map(|finding| finding.location.as_str()).collect();
+            assert_eq!(locations, [expected]);
+        }
+    }
+
+    #[test]
+    fn a_message_without_a_header_is_kept_back() {
+        for message in [&b""[..], b"hello Bob\r\n"] {
+            assert_eq!(codes(message), ["quarantine inspection_failed"], "{}", message.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn a_message_cut_anywhere_is_judged() {
+        let whole = mail(&[
+            (&attached("invoice.pdf.exe"), PROGRAM),
+            ("Content-Type: message/rfc822", &mail_with_boundary("inner", &[])),
+        ]);
+        for cut in 0..whole.len() {
+            let _ = inspect(&whole[..cut], Limits::DEFAULT);
+        }
+    }
+
+    fn multiparts(levels: usize) -> Vec<u8> {
+        let opened: String = (0..levels)
+            .map(|level| format!("Content-Type: multipart/mixed; boundary=edge{level}x\r\n\r\n--edge{level}x\r\n"))
+            .collect();
+        let closed: String = (0..levels).rev().map(|level| format!("\r\n--edge{level}x--")).collect();
+        format!("{opened}Content-Type: text/plain\r\n\r\nhello{closed}\r\n").into_bytes()
+    }
+
+    fn messages(levels: usize) -> Vec<u8> {
+        format!("{}Subject: innermost\r\n\r\nhello\r\n", "Content-Type: message/rfc822\r\n\r\n".repeat(levels))
+            .into_bytes()
+    }
+}

@@ -1,0 +1,67 @@
+//! Work that a caller does not wait for: counters are written once the answer is on its way.
+//!
+//! Lambda freezes a sandbox when the runtime and every extension ask for the next event. As an internal extension this
+//! process asks late: after the counters of the invocation are written.
+
+use std::{sync::Arc, time::Duration};
+
+use gatepost::bucket::Bucket;
+use gatepost_validate::Gate;
+use lambda_extension::{Error, Extension, LambdaEvent, service_fn};
+use tokio::sync::Notify;
+
+/// An invocation that has not answered by then has failed, and its counts go out with the next one.
+const LONGEST_INVOCATION: Duration = Duration::from_secs(15);
+
+pub(crate) struct AfterAnswer {
+    due: Arc<Notify>,
+}
+
+impl AfterAnswer {
+    /// Without an Extensions API, as under a bare runtime interface, the counters are written all the same, but
+    /// nothing keeps the sandbox awake for it.
+    pub(crate) async fn register(gate: Arc<Gate>) -> Self {
+        let due = Arc::new(Notify::new());
+        let (flushed, counters) = (Arc::clone(&due), Arc::clone(&gate));
+        let on_invoke = service_fn(move |_: LambdaEvent| {
+            let (due, gate) = (Arc::clone(&flushed), Arc::clone(&counters));
+            async move {
+                let _ = tokio::time::timeout(LONGEST_INVOCATION, due.notified()).await;
+                flush(&gate).await;
+                Ok::<_, Error>(())
+            }
+        });
+        let extension = Extension::new().with_events(&["INVOKE"]).with_events_processor(on_invoke);
+        match extension.with_extension_name("gatepost-counters").register().await {
+            Ok(extension) => drop(tokio::spawn(async move {
+                if let Err(error) = extension.run().await {
+                    tracing::error!(cause = %error, "the counters extension ended");
+                }
+            })),
+            Err(error) => {
+                tracing::warn!(cause = %error, "no Extensions API here");
+                tokio::spawn(flush_when_due(gate, Arc::clone(&due)));
+            }
+        }
+        Self { due }
+    }
+
+    /// The answer is ready.
+    pub(crate) fn is_due(&self) {
+        self.due.notify_one();
+    }
+}
+
+async fn flush_when_due(gate: Arc<Gate>, due: Arc<Notify>) {
+    loop {
+        due.notified().await;
+        flush(&gate).await;
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "part of main: the clock is read where an event begins")]
+async fn flush(gate: &Gate) {
+    if let Err(error) = gate.counters().flush(Bucket::of(std::time::SystemTime::now())).await {
+        tracing::warn!(cause = %error, "counters were not written; they go out with the next flush");
+    }
+}

@@ -1,0 +1,172 @@
+//! `POST /v1/validate` and `POST /v1/validate/batch`: may this address enter?
+
+mod answer;
+mod caller;
+mod gate;
+mod problem;
+mod question;
+
+use std::time::{Duration, SystemTime};
+
+use futures_util::{StreamExt, stream};
+use gatepost::{
+    address::{Examination, examine},
+    io::telemetry::with_causes,
+    mail_hosts::MailHosts,
+    verdict::{Flow, Verdict},
+};
+use lambda_http::{Body, Request, RequestExt, Response, http::Method, request::RequestContext};
+use tokio::time::Instant;
+
+pub use crate::{
+    answer::Answer,
+    gate::{Gate, GateConfig},
+    question::{MAX_BATCH, MAX_BODY_OCTETS},
+};
+use crate::{
+    answer::{BatchAnswer, BatchItem},
+    caller::Caller,
+    problem::{Problem, ValidateError},
+    question::{BatchQuestion, Question},
+};
+
+/// Addresses of one batch that are looked up at the same time.
+const CONCURRENT_LOOKUPS: usize = 16;
+
+/// One request on its way through.
+struct Asked<'a> {
+    gate: &'a Gate,
+    request: &'a Request,
+    request_id: &'a str,
+    now: SystemTime,
+    started: Instant,
+}
+
+/// One address, judged.
+struct Judged {
+    examination: Examination,
+    mail_hosts: MailHosts,
+    verdict: Verdict,
+}
+
+/// Reads the request, asks the core, writes the answer; decides nothing itself.
+pub async fn handle(gate: &Gate, request: Request, now: SystemTime) -> Response<Body> {
+    let request_id = request_id(&request);
+    let asked = Asked { gate, request: &request, request_id: &request_id, now, started: Instant::now() };
+    match asked.route().await {
+        Ok(response) => response,
+        Err(error) => {
+            gate.count_refusal(&error, now);
+            asked.log_refusal(&error);
+            Problem::from(&error).into_response(&request_id)
+        }
+    }
+}
+
+impl Asked<'_> {
+    async fn route(&self) -> Result<Response<Body>, ValidateError> {
+        match (self.request.method(), self.request.uri().path()) {
+            (&Method::POST, "/v1/validate") => self.validate().await,
+            (&Method::POST, "/v1/validate/batch") => self.validate_batch().await,
+            (_, "/v1/validate" | "/v1/validate/batch") => Err(ValidateError::MethodNotAllowed),
+            _ => Err(ValidateError::NotFound),
+        }
+    }
+
+    async fn validate(&self) -> Result<Response<Body>, ValidateError> {
+        let caller = self.gate.caller(self.request, self.now).await?;
+        let question = Question::parse(self.request)?;
+        let (remaining, judged) = tokio::try_join!(self.gate.admit(&caller, question.flow, 1, self.now), async {
+            Ok(self.judge(&question.email, question.flow).await)
+        },)?;
+        self.gate.count_verdict(&caller, question.flow, &judged.verdict, self.now);
+        self.log_verdict(&caller, question.flow, &judged);
+        let answer = Answer::new(&question.email, &judged, self.request_id);
+        Ok(answer::json(&answer, caller.quota, remaining))
+    }
+
+    async fn validate_batch(&self) -> Result<Response<Body>, ValidateError> {
+        let caller = self.gate.caller(self.request, self.now).await?;
+        let batch = BatchQuestion::parse(self.request)?;
+        let (remaining, results) =
+            tokio::try_join!(self.gate.admit(&caller, batch.flow, batch.permits(), self.now), async {
+                Ok(self.judge_batch(&caller, &batch).await)
+            },)?;
+        self.log_batch(&caller, &batch);
+        Ok(answer::json(&BatchAnswer { results, request_id: self.request_id }, caller.quota, remaining))
+    }
+
+    async fn judge(&self, email: &str, flow: Flow) -> Judged {
+        let examination = examine(email);
+        let mail_hosts = self.gate.mail_hosts(&examination).await;
+        let verdict = Verdict::new(&examination, &mail_hosts, flow);
+        Judged { examination, mail_hosts, verdict }
+    }
+
+    async fn judge_batch(&self, caller: &Caller, batch: &BatchQuestion) -> Vec<BatchItem> {
+        let items: Vec<_> = batch.emails.iter().map(|email| self.judge_item(caller, batch.flow, email)).collect();
+        stream::iter(items).buffered(CONCURRENT_LOOKUPS).collect().await
+    }
+
+    async fn judge_item(&self, caller: &Caller, flow: Flow, email: &serde_json::Value) -> BatchItem {
+        let Some(email) = email.as_str() else { return BatchItem::not_a_string(self.request_id) };
+        let judged = self.judge(email, flow).await;
+        self.gate.count_verdict(caller, flow, &judged.verdict, self.now);
+        BatchItem::Answer(Box::new(Answer::new(email, &judged, self.request_id)))
+    }
+
+    fn log_verdict(&self, caller: &Caller, flow: Flow, judged: &Judged) {
+        let domain = judged.examination.mailbox.as_ref().map_or("", |mailbox| mailbox.domain.as_str());
+        tracing::info!(
+            request.id = self.request_id,
+            caller.id = caller.id,
+            flow = flow.as_str(),
+            domain,
+            verdict = judged.verdict.decision.as_str(),
+            took_ms = millis(self.started.elapsed()),
+            "an address at {domain:?}: {}",
+            judged.verdict.decision.as_str(),
+        );
+    }
+
+    fn log_batch(&self, caller: &Caller, batch: &BatchQuestion) {
+        tracing::info!(
+            request.id = self.request_id,
+            caller.id = caller.id,
+            flow = batch.flow.as_str(),
+            addresses = batch.emails.len(),
+            took_ms = millis(self.started.elapsed()),
+            "a batch of {} addresses",
+            batch.emails.len(),
+        );
+    }
+
+    fn log_refusal(&self, error: &ValidateError) {
+        let source = std::error::Error::source(error).map(with_causes);
+        tracing::info!(
+            request.id = self.request_id,
+            caller.id = error.caller_id(),
+            http.status = Problem::from(error).status,
+            cause = source,
+            took_ms = millis(self.started.elapsed()),
+            "refused: {error}",
+        );
+    }
+}
+
+/// The id that API Gateway gave the request, so that its access log and ours agree.
+fn request_id(request: &Request) -> String {
+    let RequestContext::ApiGatewayV2(context) = request.request_context() else { return String::new() };
+    context.request_id.unwrap_or_default()
+}
+
+fn millis(elapsed: Duration) -> u64 {
+    u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// One address judged without HTTP, as the command line does it.
+#[must_use]
+pub fn answer(email: &str, examination: Examination, mail_hosts: MailHosts, flow: Flow) -> Answer {
+    let verdict = Verdict::new(&examination, &mail_hosts, flow);
+    Answer::new(email, &Judged { examination, mail_hosts, verdict }, "")
+}

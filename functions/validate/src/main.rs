@@ -1,0 +1,42 @@
+//! Lambda bootstrap of `validate`.
+
+mod after_answer;
+
+use std::sync::Arc;
+
+use gatepost::io::{
+    aws,
+    dns::{Dns, NameServer},
+    table::Table,
+    telemetry,
+};
+use gatepost_validate::{Gate, GateConfig, handle};
+use lambda_http::{Error, Request, service_fn};
+
+use crate::after_answer::AfterAnswer;
+
+#[tokio::main(flavor = "current_thread")]
+#[expect(clippy::disallowed_methods, reason = "main is where clock and environment are read")]
+async fn main() -> Result<(), Error> {
+    telemetry::start();
+    let config = GateConfig::read(|name| std::env::var(name).ok())?;
+    let gate = Arc::new(gate(&config).await?);
+    let after_answer = AfterAnswer::register(Arc::clone(&gate)).await;
+    lambda_http::run(service_fn(async |request: Request| {
+        let response = handle(&gate, request, std::time::SystemTime::now()).await;
+        after_answer.is_due();
+        Ok::<_, Error>(response)
+    }))
+    .await
+}
+
+async fn gate(config: &GateConfig) -> Result<Gate, Error> {
+    let shared = aws::configuration(aws::CALL).await;
+    let table = Table { client: aws_sdk_dynamodb::Client::new(&shared), name: config.table.clone() };
+    let limits = aws::single_attempt(&shared, config.limits_timeout);
+    let limits = Table { client: aws_sdk_dynamodb::Client::from_conf(limits), name: config.table.clone() };
+    let mut instance = [0; 8];
+    getrandom::fill(&mut instance)?;
+    let dns = Dns::new(NameServer::System, config.dns_timeout)?;
+    Ok(Gate::new(config, table, limits, dns, gatepost::api_key::hex(&instance)))
+}

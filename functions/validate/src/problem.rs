@@ -1,0 +1,153 @@
+//! Errors, and the only place where they become HTTP (RFC 9457).
+
+use std::time::Duration;
+
+use gatepost::{
+    io::{rate_limits::RateLimitError, table::TableError},
+    rate_limit::{Quota, WINDOW},
+    verdict::Flow,
+};
+use lambda_http::{Body, Response, http::HeaderName};
+use serde::Serialize;
+
+use crate::{
+    answer::{policy_field, to_body},
+    caller::Caller,
+    question::MAX_BODY_OCTETS,
+};
+
+/// Why a request gets no verdict.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ValidateError {
+    #[error("{detail}")]
+    BadRequest { detail: String },
+    #[error("this client can be granted at most {largest} addresses in one batch")]
+    BatchTooLarge { largest: u64 },
+    #[error("the request carries no valid API key")]
+    Unauthenticated,
+    #[error("the body has more than {MAX_BODY_OCTETS} octets")]
+    BodyTooLarge,
+    #[error("the body has to be application/json")]
+    UnsupportedMediaType,
+    #[error("there is no such resource")]
+    NotFound,
+    #[error("this resource takes POST")]
+    MethodNotAllowed,
+    #[error("the quota is spent; come back in {} s", whole_seconds(*retry_after))]
+    RateLimited { retry_after: Duration, caller: Caller, flow: Flow },
+    #[error("try again later")]
+    Unavailable(#[source] TableError),
+}
+
+impl ValidateError {
+    pub(crate) fn of_rate_limit(error: RateLimitError, caller: &Caller, flow: Flow) -> Self {
+        match error {
+            RateLimitError::TooLarge { largest } => Self::BatchTooLarge { largest },
+            RateLimitError::Refused { retry_after } => Self::RateLimited { retry_after, caller: caller.clone(), flow },
+            RateLimitError::Unavailable(cause) => Self::Unavailable(cause),
+        }
+    }
+
+    /// Who was refused, as far as it is known; empty otherwise.
+    pub(crate) fn caller_id(&self) -> &str {
+        if let Self::RateLimited { caller, .. } = self { &caller.id } else { "" }
+    }
+}
+
+/// What a client is told: `application/problem+json` and the fields that go with it.
+#[derive(Debug)]
+pub(crate) struct Problem {
+    pub(crate) status: u16,
+    name: &'static str,
+    title: &'static str,
+    detail: String,
+    fields: Vec<(&'static str, String)>,
+}
+
+#[derive(Serialize)]
+pub(crate) struct ProblemBody<'a> {
+    #[serde(rename = "type")]
+    kind: String,
+    title: &'a str,
+    status: u16,
+    detail: &'a str,
+    request_id: &'a str,
+}
+
+impl From<&ValidateError> for Problem {
+    fn from(error: &ValidateError) -> Self {
+        let detail = error.to_string();
+        // No `_` arm: a new variant has to choose its status here.
+        match error {
+            ValidateError::BadRequest { .. } => Self::new(400, "bad-request", "Bad request", detail),
+            ValidateError::BatchTooLarge { .. } => Self::new(400, "batch-too-large", "Batch too large", detail),
+            ValidateError::Unauthenticated => Self::new(401, "unauthenticated", "Unauthenticated", detail)
+                .with("www-authenticate", "Bearer".to_owned()),
+            ValidateError::NotFound => Self::new(404, "not-found", "Not found", detail),
+            ValidateError::MethodNotAllowed => {
+                Self::new(405, "method-not-allowed", "Method not allowed", detail).with("allow", "POST".to_owned())
+            }
+            ValidateError::BodyTooLarge => Self::new(413, "content-too-large", "Content too large", detail),
+            ValidateError::UnsupportedMediaType => {
+                Self::new(415, "unsupported-media-type", "Unsupported media type", detail)
+            }
+            ValidateError::RateLimited { retry_after, caller, .. } => {
+                Self::rate_limited(*retry_after, caller.quota, detail)
+            }
+            // The cause goes to the log, never to the client.
+            ValidateError::Unavailable(_) => {
+                Self::new(503, "unavailable", "Unavailable", detail).with("retry-after", "1".to_owned())
+            }
+        }
+    }
+}
+
+impl Problem {
+    pub(crate) fn into_response(self, request_id: &str) -> Response<Body> {
+        let body = to_body(&self.body(request_id));
+        let mut response = Response::new(body);
+        *response.status_mut() = self.status.try_into().expect("every status above is one of HTTP");
+        let common =
+            [("content-type", "application/problem+json".to_owned()), ("cache-control", "no-store".to_owned())];
+        for (name, value) in self.fields.into_iter().chain(common) {
+            let value = value.parse().expect("written by us, in ASCII");
+            response.headers_mut().insert(HeaderName::from_static(name), value);
+        }
+        response
+    }
+
+    pub(crate) fn body<'a>(&'a self, request_id: &'a str) -> ProblemBody<'a> {
+        ProblemBody {
+            kind: format!("urn:gatepost:problem:{}", self.name),
+            title: self.title,
+            status: self.status,
+            detail: &self.detail,
+            request_id,
+        }
+    }
+
+    fn new(status: u16, name: &'static str, title: &'static str, detail: String) -> Self {
+        Self { status, name, title, detail, fields: Vec::new() }
+    }
+
+    fn rate_limited(retry_after: Duration, quota: Quota, detail: String) -> Self {
+        let seconds = whole_seconds(retry_after);
+        Self::new(429, "rate-limited", "Too many requests", detail)
+            .with("retry-after", seconds.to_string())
+            .with("ratelimit", format!("\"default\";r=0;t={seconds}"))
+            .with("ratelimit-policy", policy_field(quota))
+    }
+
+    fn with(mut self, name: &'static str, value: String) -> Self {
+        self.fields.push((name, value));
+        self
+    }
+}
+
+/// `Retry-After` counts whole seconds (RFC 9110 §10.2.3): rounded up, so that whoever obeys is admitted.
+pub(crate) fn whole_seconds(wait: Duration) -> u64 {
+    wait.as_secs() + u64::from(wait.subsec_nanos() != 0)
+}
+
+/// The window of `RateLimit-Policy`, in seconds.
+pub(crate) const WINDOW_SECONDS: u64 = WINDOW.as_secs();

@@ -1,0 +1,170 @@
+//! One message, judged: authentication and inspection side by side, findings in, disposition out.
+
+use std::{future::Future, time::Duration};
+
+use gatepost::{
+    authentication::{Arc, Authentication, Dmarc, DmarcResult},
+    authentication_results,
+    author::Author,
+    disposition::Disposition,
+    envelope::Envelope,
+    finding::{Finding, Severity},
+    header_section::HeaderSection,
+    io::authentication::Authenticator,
+};
+use tokio::time::Instant;
+
+use crate::{
+    arrived::Arrived,
+    report::{Judgement, Report},
+};
+
+/// Whom this receiver trusts, and as whom it speaks.
+#[derive(Debug, Clone)]
+pub struct Policy {
+    /// Names this receiver in `Authentication-Results` (RFC 8601 §2.5).
+    pub authserv_id: String,
+    /// Domains whose ARC seals may override a DMARC failure.
+    pub trusted_arc_sealers: Vec<String>,
+    /// Domains that a display name must not claim for another author.
+    pub protected_domains: Vec<String>,
+}
+
+/// Judges messages. One per instance.
+#[derive(Clone)]
+pub struct Judge {
+    pub authenticator: Authenticator,
+    pub policy: Policy,
+    /// For one message as a whole.
+    pub deadline: Duration,
+}
+
+/// How long a message may go on being deferred.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Patience {
+    /// It may be judged again later.
+    Left,
+    /// It was first seen so long ago that it is quarantined rather than deferred once more.
+    Spent,
+}
+
+/// Codes of the findings that this file makes, with the README's words.
+pub const FINDING_CODES: &[(&str, &str)] = &[
+    ("author_disagreement", "two readings of the From field name different authors"),
+    ("deferral_expired", "the message could not be judged for too long and is quarantined"),
+    ("deadline_exceeded", "the message could not be judged in time; it is deferred"),
+    ("display_name_claims_protected_domain", "the display name claims a protected domain that the author is not of"),
+    ("forged_authentication_results", "the sender wrote Authentication-Results with our own authserv-id"),
+    ("smtp_smuggling_mark", "the body holds an end-of-data mark with a bare CR or LF"),
+];
+
+impl Judge {
+    /// Judges what the sender wrote. `inspection` looks into the attachments meanwhile.
+    ///
+    /// Always answers within the deadline; what was not known by then is a finding that defers.
+    pub async fn report(
+        &self,
+        message_id: &str,
+        arrived: &Arrived<'_>,
+        patience: Patience,
+        inspection: impl Future<Output = Vec<Finding>>,
+    ) -> Report {
+        let started = Instant::now();
+        let judgement = tokio::time::timeout(self.deadline, self.judge(arrived, inspection)).await;
+        let mut judgement = judgement.unwrap_or_else(|_| Judgement::of_finding(deadline_exceeded(self.deadline)));
+        if judgement.disposition() == Disposition::Defer && patience == Patience::Spent {
+            let detail = "The message could not be judged for so long that it is quarantined.";
+            judgement.findings.push(Finding::new("deferral_expired", Severity::Quarantine, detail));
+        }
+        judgement.report(message_id, Some(&arrived.envelope), millis(started.elapsed()))
+    }
+
+    async fn judge(&self, arrived: &Arrived<'_>, inspection: impl Future<Output = Vec<Finding>>) -> Judgement {
+        let (message, envelope) = (arrived.written_by_sender, &arrived.envelope);
+        let section = HeaderSection::parse(message);
+        let mut judgement = match Author::of(&section) {
+            Ok(author) => {
+                let (mut judgement, inspected) =
+                    tokio::join!(self.authenticate(message, envelope, &author), inspection);
+                judgement.findings.extend(inspected);
+                judgement.findings.extend(self.deception(&author));
+                judgement
+            }
+            Err(fault) => self.without_author(envelope, fault.code(), fault.detail()).await,
+        };
+        judgement.findings.extend(self.header_findings(&section));
+        judgement.findings.extend(smuggling_finding(message));
+        judgement.findings.extend(arrived.finding());
+        judgement
+    }
+
+    async fn authenticate(&self, message: &[u8], envelope: &Envelope, author: &Author) -> Judgement {
+        let Some(authenticated) = self.authenticator.authenticate(message, envelope, author).await else {
+            let detail = "Two readings of the From field name different authors.";
+            return self.without_author(envelope, "author_disagreement", detail).await;
+        };
+        let results = authenticated.authentication;
+        Judgement {
+            from_domain: Some(author.domain.clone()),
+            authentication_results: authentication_results::write(&self.policy.authserv_id, envelope, author, &results),
+            findings: results.findings(author, &self.policy.trusted_arc_sealers),
+            authentication: Some(results),
+            dns_queries: authenticated.dns_queries,
+        }
+    }
+
+    /// A message without an author that every reader agrees on is refused: nobody can answer for it, and DMARC has
+    /// nothing to protect.
+    async fn without_author(&self, envelope: &Envelope, code: &'static str, detail: &str) -> Judgement {
+        let spf = self.authenticator.spf(envelope.client_ip, &envelope.helo, &envelope.mail_from).await;
+        let authentication = Authentication {
+            spf: spf.result,
+            spf_domain: spf.domain,
+            dkim: Vec::new(),
+            ignored_signatures: 0,
+            arc: Arc::default(),
+            dmarc: Dmarc { result: DmarcResult::PermError, policy: None },
+        };
+        Judgement {
+            authentication: Some(authentication),
+            dns_queries: spf.lookups + 1,
+            ..Judgement::of_finding(Finding::new(code, Severity::Reject, detail))
+        }
+    }
+
+    fn header_findings(&self, section: &HeaderSection<'_>) -> Vec<Finding> {
+        let faults = section.faults.iter().filter(|fault| !fault.blurs_fields());
+        let mut findings: Vec<Finding> =
+            faults.map(|fault| Finding::new(fault.code(), Severity::Info, fault.detail())).collect();
+        let forged = authentication_results::count_forged(section, &self.policy.authserv_id);
+        if 0 < forged {
+            let detail = format!("The sender wrote {forged} Authentication-Results fields in our own name.");
+            findings.push(Finding::new("forged_authentication_results", Severity::Review, detail));
+        }
+        findings
+    }
+
+    fn deception(&self, author: &Author) -> Option<Finding> {
+        let shown = author.display_name.as_deref()?.to_lowercase();
+        let claimed = self.policy.protected_domains.iter().find(|domain| shown.contains(domain.as_str()))?;
+        let is_theirs = author.domain == *claimed || author.domain.ends_with(&format!(".{claimed}"));
+        let detail = format!("The display name claims {claimed}, but the author is of {}.", author.domain);
+        let finding = Finding::new("display_name_claims_protected_domain", Severity::Quarantine, detail);
+        (!is_theirs).then_some(finding)
+    }
+}
+
+fn smuggling_finding(message: &[u8]) -> Option<Finding> {
+    let offset = gatepost::header_section::smuggling_mark(message)?;
+    let detail = format!("Octet {offset} begins an end-of-data mark that only some servers would take for one.");
+    Some(Finding::new("smtp_smuggling_mark", Severity::Quarantine, detail).at("body"))
+}
+
+fn deadline_exceeded(deadline: Duration) -> Finding {
+    let detail = format!("The message could not be judged within {} ms.", deadline.as_millis());
+    Finding::new("deadline_exceeded", Severity::Review, detail).deferring()
+}
+
+fn millis(elapsed: Duration) -> u64 {
+    u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,168 @@
+//! SES receipt rule: every message that arrives is judged, and the answer is a disposition.
+
+pub mod arrived;
+pub mod boundary;
+pub mod event;
+pub mod judge;
+pub mod report;
+mod verifier;
+
+use std::time::SystemTime;
+
+use gatepost::{
+    disposition::Disposition,
+    finding::{Finding, Severity},
+    io::{
+        ledger::{Claim, Claimed, EntryKey},
+        messages::{INBOUND, MAX_MESSAGE_OCTETS, MessagesError, report_key},
+    },
+};
+use serde_json::Value;
+
+pub use crate::verifier::{Verifier, VerifierConfig};
+use crate::{
+    arrived::Arrived,
+    event::{Inbound, Receipt},
+    report::{Judgement, Report},
+    verifier::{Clock, VerifyError},
+};
+
+/// What SES is told. SES takes anything else, and nothing, for CONTINUE.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+pub struct SesAnswer {
+    pub disposition: SesDisposition,
+}
+
+/// Ordered: the later, the stricter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum SesDisposition {
+    Continue,
+    StopRuleSet,
+}
+
+/// Codes of the findings that this file makes, with the README's words.
+pub const FINDING_CODES: &[(&str, &str)] =
+    &[("message_too_large", "the stored message is larger than SES says it can be")];
+
+/// Judges what the event is about. Always answers, and lets a message pass only when it lies in `delivered/`.
+pub async fn handle(verifier: &Verifier, event: Value, now: SystemTime) -> SesAnswer {
+    let clock = Clock::started_at(now);
+    let receipts = match Inbound::parse(event) {
+        Ok(receipts) => receipts,
+        Err(error) => {
+            tracing::error!(cause = %error, "the event is not one that SES sends");
+            return SesAnswer { disposition: SesDisposition::StopRuleSet };
+        }
+    };
+    let mut disposition = SesDisposition::Continue;
+    for receipt in &receipts {
+        disposition = disposition.max(verifier.answer(receipt, clock).await);
+    }
+    SesAnswer { disposition }
+}
+
+impl Verifier {
+    async fn answer(&self, receipt: &Receipt, clock: Clock) -> SesDisposition {
+        match self.verify(receipt, clock).await {
+            Ok(Disposition::Deliver) => SesDisposition::Continue,
+            Ok(Disposition::Defer | Disposition::Quarantine | Disposition::Reject) => SesDisposition::StopRuleSet,
+            Err(error) => {
+                tracing::error!(
+                    message.id = receipt.message_id.as_str(),
+                    cause = error.with_causes(),
+                    "not judged: {error}"
+                );
+                SesDisposition::StopRuleSet
+            }
+        }
+    }
+
+    async fn verify(&self, receipt: &Receipt, clock: Clock) -> Result<Disposition, VerifyError> {
+        let recipients = self.recipients(receipt).await?;
+        let entry = EntryKey::new(receipt.message_id.as_str(), &recipients, &self.function);
+        let disposition = match self.claim(&entry, &recipients, clock).await? {
+            Claimed::Ours(claim) => self.judge_claimed(receipt, &recipients, &claim, clock).await?,
+            Claimed::Decided(disposition) => disposition,
+            Claimed::Busy => return Err(VerifyError::Busy),
+        };
+        self.place(receipt.message_id.as_str(), disposition).await?;
+        Ok(disposition)
+    }
+
+    async fn judge_claimed(
+        &self,
+        receipt: &Receipt,
+        recipients: &[String],
+        claim: &Claim,
+        clock: Clock,
+    ) -> Result<Disposition, VerifyError> {
+        let judged = tokio::select! {
+            judged = self.judge(receipt, recipients, claim, clock) => judged,
+            lost = self.keep(claim, clock) => Err(lost),
+        };
+        match judged {
+            Ok(report) => self.record(&report, claim, clock).await,
+            Err(error) => {
+                self.give_up(claim).await;
+                Err(error)
+            }
+        }
+    }
+
+    async fn judge(
+        &self,
+        receipt: &Receipt,
+        recipients: &[String],
+        claim: &Claim,
+        clock: Clock,
+    ) -> Result<Report, VerifyError> {
+        let message_id = receipt.message_id.as_str();
+        let message = match self.messages.fetch(message_id).await {
+            Ok(message) => message,
+            Err(MessagesError::TooLarge { octets }) => return Ok(too_large(message_id, octets)),
+            Err(error) => return Err(error.into()),
+        };
+        let arrived = match Arrived::read(&message, receipt, recipients) {
+            Ok(arrived) => arrived,
+            Err(finding) => return Ok(Judgement::of_finding(finding).report(message_id, None, 0)),
+        };
+        let key = format!("{INBOUND}{message_id}");
+        let inspection = self.inspector.inspect(&self.messages.bucket, &key);
+        let patience = self.patience(claim, clock);
+        Ok(self.judge.report(message_id, &arrived, patience, inspection).await)
+    }
+
+    async fn record(&self, report: &Report, claim: &Claim, clock: Clock) -> Result<Disposition, VerifyError> {
+        let disposition = Disposition::parse(report.disposition).unwrap_or(Disposition::Quarantine);
+        self.messages.put_report(&report.message_id, report.to_json()).await?;
+        let counted = self.count(report, disposition, claim, clock);
+        let report_key = report_key(INBOUND, &report.message_id);
+        self.ledger.decide(claim, disposition, &report_key, counted, clock.now()).await?;
+        log(report);
+        Ok(disposition)
+    }
+}
+
+fn too_large(message_id: &str, octets: usize) -> Report {
+    let detail = format!("The stored message has {octets} octets, more than the {MAX_MESSAGE_OCTETS} that are judged.");
+    Judgement::of_finding(Finding::new("message_too_large", Severity::Quarantine, detail)).report(message_id, None, 0)
+}
+
+fn log(report: &Report) {
+    let from = report.from_domain.as_deref().unwrap_or("nobody");
+    tracing::info!(
+        message.id = report.message_id,
+        rfc5322.from.domain = from,
+        spf = report.spf,
+        dkim = report.dkim,
+        arc = report.arc,
+        dmarc = report.dmarc,
+        disposition = report.disposition,
+        dns.queries = report.dns_queries,
+        took_ms = report.took_ms,
+        "message {} from {from}: {}",
+        report.message_id,
+        report.disposition,
+    );
+}

@@ -1,0 +1,213 @@
+//! What an instance builds once, and the steps around a judgement.
+
+use std::time::{Duration, SystemTime};
+
+use aws_sdk_dynamodb::types::TransactWriteItem;
+use gatepost::{
+    activity::{Channel, series},
+    bucket::Bucket,
+    config::{self, ConfigError, Reader},
+    disposition::Disposition,
+    io::{
+        counters,
+        functions::Function,
+        ledger::{CLAIM_HOLDS, Claim, Claimed, EntryKey, Ledger},
+        messages::{Messages, MessagesError},
+        table::{TableError, unix_seconds},
+    },
+};
+use tokio::time::{Instant, sleep};
+
+use crate::{
+    event::Receipt,
+    judge::{Judge, Patience, Policy},
+    report::Report,
+};
+
+/// How often a busy claim is tried again.
+const CLAIM_RETRY: Duration = Duration::from_millis(250);
+
+/// A claim that is alive is renewed, so one that is not expires within this.
+const CLAIM_PATIENCE: Duration = CLAIM_HOLDS.saturating_add(Duration::from_secs(1));
+
+/// Recipient part of the series of messages whose recipients are not known.
+const UNKNOWN_RECIPIENT: &str = "unknown";
+
+/// Settings of this function.
+#[derive(Debug, Clone)]
+pub struct VerifierConfig {
+    pub table: String,
+    pub bucket: String,
+    /// Name of the inspector function.
+    pub inspector: String,
+    pub policy: Policy,
+    /// For one DNS query.
+    pub dns_timeout: Duration,
+    /// For one message as a whole.
+    pub deadline: Duration,
+    /// How long a message may be deferred before it is quarantined.
+    pub defer_for: Duration,
+}
+
+impl VerifierConfig {
+    /// # Errors
+    /// All faults together.
+    pub fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        let mut read = Reader::new(variable);
+        let config = Self {
+            table: read.required(config::TABLE),
+            bucket: read.required(config::BUCKET),
+            inspector: read.required(config::INSPECTOR),
+            policy: Policy {
+                authserv_id: read.required(config::AUTHSERV_ID),
+                trusted_arc_sealers: read.list(config::TRUSTED_ARC_SEALERS),
+                protected_domains: read.list(config::PROTECTED_DOMAINS),
+            },
+            dns_timeout: read.millis(config::DNS_TIMEOUT_MS),
+            deadline: read.millis(config::INBOUND_DEADLINE_MS),
+            defer_for: Duration::from_secs(3600 * read.number::<u64>(config::INBOUND_DEFER_HOURS, 1)),
+        };
+        read.finish(config)
+    }
+}
+
+/// Everything that a message needs.
+#[derive(Clone)]
+pub struct Verifier {
+    pub judge: Judge,
+    pub messages: Messages,
+    pub ledger: Ledger,
+    pub inspector: Function,
+    /// Name of this function; part of the idempotency key.
+    pub function: String,
+    pub defer_for: Duration,
+}
+
+/// The time of an invocation: read once, carried on by a monotonic clock.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Clock {
+    started_at: SystemTime,
+    started: Instant,
+}
+
+impl Clock {
+    pub(crate) fn started_at(now: SystemTime) -> Self {
+        Self { started_at: now, started: Instant::now() }
+    }
+
+    pub(crate) fn now(self) -> SystemTime {
+        self.started_at + self.started.elapsed()
+    }
+}
+
+/// Why there is no disposition. The message stays in `inbound/`, and the sweep tries again.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum VerifyError {
+    #[error("another invocation is at it")]
+    Busy,
+    #[error("the ledger did not answer")]
+    Ledger(#[from] TableError),
+    #[error("the message could not be read or written")]
+    Messages(#[from] MessagesError),
+}
+
+impl VerifyError {
+    /// For the log.
+    pub(crate) fn with_causes(&self) -> String {
+        gatepost::io::telemetry::with_causes(self)
+    }
+}
+
+impl Verifier {
+    /// The recipients that the event names. The sweep names none: then those of the claim that was left behind.
+    pub(crate) async fn recipients(&self, receipt: &Receipt) -> Result<Vec<String>, VerifyError> {
+        if !receipt.recipients.is_empty() {
+            return Ok(receipt.recipients.clone());
+        }
+        let entries = self.ledger.entries(receipt.message_id.as_str()).await?;
+        let undecided = entries.iter().find(|entry| entry.disposition.is_none_or(|d| d == Disposition::Defer));
+        Ok(undecided.or(entries.first()).map(|entry| entry.recipients.clone()).unwrap_or_default())
+    }
+
+    /// Claims the message, waiting for a claim whose holder died.
+    pub(crate) async fn claim(
+        &self,
+        entry: &EntryKey,
+        recipients: &[String],
+        clock: Clock,
+    ) -> Result<Claimed, VerifyError> {
+        let mut octets = [0; 16];
+        getrandom::fill(&mut octets).map_err(|error| TableError::new("name a claim", error))?;
+        let holder = gatepost::api_key::hex(&octets);
+        let give_up_at = Instant::now() + CLAIM_PATIENCE;
+        loop {
+            match self.ledger.claim(entry, recipients, &holder, clock.now()).await? {
+                Claimed::Busy if Instant::now() < give_up_at => sleep(CLAIM_RETRY).await,
+                claimed => return Ok(claimed),
+            }
+        }
+    }
+
+    /// Renews the claim for as long as it is polled; comes back only when it is lost.
+    pub(crate) async fn keep(&self, claim: &Claim, clock: Clock) -> VerifyError {
+        loop {
+            sleep(CLAIM_HOLDS / 2).await;
+            if let Err(lost) = self.ledger.renew(claim, clock.now()).await {
+                return lost.into();
+            }
+        }
+    }
+
+    pub(crate) async fn give_up(&self, claim: &Claim) {
+        if let Err(error) = self.ledger.release(claim).await {
+            tracing::warn!(cause = %error, "a claim was not released; it expires by itself");
+        }
+    }
+
+    pub(crate) fn patience(&self, claim: &Claim, clock: Clock) -> Patience {
+        let waited_s = unix_seconds(clock.now()).saturating_sub(claim.first_seen_s);
+        if self.defer_for.as_secs() < waited_s { Patience::Spent } else { Patience::Left }
+    }
+
+    /// What the decision adds to the counters. A message that was deferred was counted then.
+    pub(crate) fn count(
+        &self,
+        report: &Report,
+        disposition: Disposition,
+        claim: &Claim,
+        clock: Clock,
+    ) -> Option<TransactWriteItem> {
+        let is_first = !claim.was_deferred;
+        let failed = report.dmarc == "fail" || report.from_domain.is_none();
+        let channels: Vec<Channel> = [
+            is_first.then_some(Channel::Total),
+            (is_first && failed).then_some(Channel::AuthFail),
+            (is_first || disposition != Disposition::Defer).then_some(outcome(disposition)),
+        ]
+        .into_iter()
+        .flatten()
+        .collect();
+        if channels.is_empty() {
+            return None;
+        }
+        let recipient = report.envelope.rcpt_to.first().and_then(|path| path.rsplit_once('@'));
+        let series = series("inbound", &recipient.map_or(UNKNOWN_RECIPIENT.to_owned(), |(_, d)| d.to_lowercase()));
+        let bucket = Bucket::of(clock.now());
+        let addition = counters::addition(&self.ledger.table.name, &series, &channels, bucket, &report.message_id);
+        Some(addition.expect("table, key and expression are all given"))
+    }
+
+    /// Puts the message where the disposition wants it. What the sweep has put away meanwhile is in its place.
+    pub(crate) async fn place(&self, message_id: &str, disposition: Disposition) -> Result<(), VerifyError> {
+        Ok(self.messages.place(message_id, disposition).await?)
+    }
+}
+
+fn outcome(disposition: Disposition) -> Channel {
+    match disposition {
+        Disposition::Deliver => Channel::Deliver,
+        Disposition::Defer => Channel::Defer,
+        Disposition::Quarantine => Channel::Quarantine,
+        Disposition::Reject => Channel::Reject,
+    }
+}

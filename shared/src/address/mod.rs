@@ -1,0 +1,27 @@
+//! Addresses: parsed once, at the edge, by RFC 5321, RFC 5322 and RFC 6531; judged for sign-up on top of that.
+//!
+//! [`examine`] is the entry point for text from outside. The types below it cannot hold what the RFCs forbid.
+
+mod disposable;
+mod domain;
+mod eai;
+mod examination;
+mod injection;
+mod literal;
+mod local_part;
+mod mailbox;
+mod policy;
+mod provider;
+mod role;
+mod script;
+mod typo;
+
+pub use disposable::is_disposable;
+pub use domain::{Domain, DomainError};
+pub use examination::{Examination, MAX_INPUT_OCTETS, examine};
+pub use literal::{LiteralError, parse_literal};
+pub use local_part::{LocalPart, LocalPartError};
+pub use mailbox::{Mailbox, MailboxError};
+pub use provider::{ProviderKind, provider_kind};
+pub use role::is_role;
+pub use typo::suggest_domain;

@@ -1,0 +1,352 @@
+//! What SPF, DKIM, DMARC and ARC said about one message, and the findings that follow.
+
+use crate::{
+    author::Author,
+    finding::{Finding, Severity},
+    spf::SpfResult,
+};
+
+/// The outcome of all four checks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Authentication {
+    pub spf: SpfResult,
+    /// The domain whose SPF record was asked: of the envelope sender, or of HELO for the null sender.
+    pub spf_domain: String,
+    pub dkim: Vec<DkimSignature>,
+    /// Signatures beyond [`MAX_SIGNATURES`], which were not looked at.
+    pub ignored_signatures: usize,
+    pub arc: Arc,
+    pub dmarc: Dmarc,
+}
+
+/// More signatures than this are not verified: each costs a key look-up and a public-key operation.
+pub const MAX_SIGNATURES: usize = 10;
+
+/// More names than this in `h=` make a signature invalid here: the work grows with names times header fields.
+pub const MAX_SIGNED_FIELDS: usize = 200;
+
+/// One `DKIM-Signature` field (RFC 6376).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DkimSignature {
+    /// `d=`
+    pub domain: String,
+    /// `s=`
+    pub selector: String,
+    pub result: DkimResult,
+    /// Why, when it did not pass.
+    pub detail: String,
+}
+
+/// RFC 8601 §2.7.1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DkimResult {
+    Pass,
+    Fail,
+    None,
+    Neutral,
+    PermError,
+    TempError,
+}
+
+impl DkimResult {
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pass => "pass",
+            Self::Fail => "fail",
+            Self::None => "none",
+            Self::Neutral => "neutral",
+            Self::PermError => "permerror",
+            Self::TempError => "temperror",
+        }
+    }
+}
+
+/// The received chain (RFC 8617).
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Arc {
+    pub result: ArcResult,
+    /// Domains of the seals, first hop first.
+    pub sealers: Vec<String>,
+    /// What the first sealer recorded: the value of `ARC-Authentication-Results` with `i=1`.
+    pub first_results: String,
+}
+
+/// RFC 8617 §4.4.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ArcResult {
+    Pass,
+    Fail,
+    #[default]
+    None,
+}
+
+impl ArcResult {
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pass => "pass",
+            Self::Fail => "fail",
+            Self::None => "none",
+        }
+    }
+}
+
+/// RFC 9989.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Dmarc {
+    pub result: DmarcResult,
+    /// The published policy that applies after `sp`, `np` and `t`; `None` without a record.
+    pub policy: Option<DmarcPolicy>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DmarcResult {
+    Pass,
+    Fail,
+    None,
+    TempError,
+    PermError,
+}
+
+impl DmarcResult {
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pass => "pass",
+            Self::Fail => "fail",
+            Self::None => "none",
+            Self::TempError => "temperror",
+            Self::PermError => "permerror",
+        }
+    }
+}
+
+/// RFC 9989 §4.7, tag `p`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DmarcPolicy {
+    None,
+    Quarantine,
+    Reject,
+}
+
+impl DmarcPolicy {
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Quarantine => "quarantine",
+            Self::Reject => "reject",
+        }
+    }
+
+    fn severity(self) -> Severity {
+        match self {
+            Self::None => Severity::Review,
+            Self::Quarantine => Severity::Quarantine,
+            Self::Reject => Severity::Reject,
+        }
+    }
+}
+
+/// Codes of the findings that this file makes, with the README's words.
+pub const FINDING_CODES: &[(&str, &str)] = &[
+    ("dmarc_fail", "neither SPF nor DKIM passed for the author domain; weighs what its owner published"),
+    ("dmarc_none", "the author domain publishes no DMARC record"),
+    ("dmarc_permerror", "the author domain's DMARC record cannot be used"),
+    ("dmarc_temperror", "DMARC could not be judged now; the message is deferred"),
+    ("arc_override", "a trusted sealer saw DMARC pass before it changed the message; the sealer is named"),
+    ("arc_fail", "the ARC chain is broken"),
+    ("spf_fail", "the client may not send for the SPF domain"),
+    ("dkim_fail", "a DKIM signature did not verify"),
+    ("dkim_signature_flood", "more signatures than are looked at"),
+];
+
+impl Authentication {
+    /// `dkim` of the report: pass if any signature passes, else the first signature's result.
+    #[must_use]
+    pub fn dkim_result(&self) -> DkimResult {
+        let passed = self.dkim.iter().find(|signature| signature.result == DkimResult::Pass);
+        passed.or(self.dkim.first()).map_or(DkimResult::None, |signature| signature.result)
+    }
+
+    /// What the results mean for the message of `author`, given the sealers that this receiver trusts.
+    #[must_use]
+    pub fn findings(&self, author: &Author, trusted_sealers: &[String]) -> Vec<Finding> {
+        let mut findings: Vec<Finding> = self.dkim.iter().filter_map(DkimSignature::finding).collect();
+        findings.extend(self.spf_finding());
+        findings.extend(self.flood_finding());
+        findings.extend(self.arc_finding());
+        findings.extend(self.dmarc_finding(author, trusted_sealers));
+        findings
+    }
+
+    fn dmarc_finding(&self, author: &Author, trusted_sealers: &[String]) -> Option<Finding> {
+        let domain = &author.domain;
+        match self.dmarc.result {
+            DmarcResult::Pass => None,
+            DmarcResult::None => {
+                Some(Finding::new("dmarc_none", Severity::Info, format!("{domain} publishes no DMARC record.")))
+            }
+            DmarcResult::PermError => {
+                let detail = format!("The DMARC record of {domain} cannot be used.");
+                Some(Finding::new("dmarc_permerror", Severity::Review, detail))
+            }
+            DmarcResult::TempError => {
+                let detail = format!("DNS gave no answer about {domain}, so DMARC cannot be judged now.");
+                Some(Finding::new("dmarc_temperror", Severity::Review, detail).deferring())
+            }
+            DmarcResult::Fail => Some(self.dmarc_failure(domain, trusted_sealers)),
+        }
+    }
+
+    fn dmarc_failure(&self, domain: &str, trusted_sealers: &[String]) -> Finding {
+        if let Some(sealer) = self.overriding_sealer(domain, trusted_sealers) {
+            let detail = format!("{sealer}, a trusted ARC sealer, saw DMARC pass for {domain} before it forwarded.");
+            return Finding::new("arc_override", Severity::Info, detail);
+        }
+        let policy = self.dmarc.policy.unwrap_or(DmarcPolicy::None);
+        let detail = format!(
+            "Neither SPF ({}) nor DKIM ({}) passed for {domain}, which asks for p={}.",
+            self.spf.as_str(),
+            self.dkim_result().as_str(),
+            policy.as_str()
+        );
+        Finding::new("dmarc_fail", policy.severity(), detail)
+    }
+
+    /// The first sealer, when the chain holds, every sealer in it is trusted, and what the first one recorded is a
+    /// DMARC pass for this very author domain (RFC 8617 §7.2.1).
+    fn overriding_sealer(&self, domain: &str, trusted_sealers: &[String]) -> Option<&str> {
+        let all_trusted = self.arc.sealers.iter().all(|sealer| trusted_sealers.contains(sealer));
+        let holds = self.arc.result == ArcResult::Pass && all_trusted;
+        let first = self.arc.sealers.first()?;
+        (holds && records_dmarc_pass(&self.arc.first_results, domain)).then_some(first)
+    }
+
+    fn spf_finding(&self) -> Option<Finding> {
+        let detail = format!("{} does not allow the client to send for it.", self.spf_domain);
+        (self.spf == SpfResult::Fail).then(|| Finding::new("spf_fail", Severity::Info, detail))
+    }
+
+    fn flood_finding(&self) -> Option<Finding> {
+        let detail = format!("{} signatures beyond the first {MAX_SIGNATURES} were ignored.", self.ignored_signatures);
+        (0 < self.ignored_signatures).then(|| Finding::new("dkim_signature_flood", Severity::Review, detail))
+    }
+
+    fn arc_finding(&self) -> Option<Finding> {
+        let detail = "The ARC chain does not verify, so nothing that it records counts.";
+        (self.arc.result == ArcResult::Fail).then(|| Finding::new("arc_fail", Severity::Info, detail))
+    }
+}
+
+impl DkimSignature {
+    fn finding(&self) -> Option<Finding> {
+        let detail = format!("The signature of {} (selector {}): {}.", self.domain, self.selector, self.detail);
+        (self.result != DkimResult::Pass).then(|| Finding::new("dkim_fail", Severity::Info, detail))
+    }
+}
+
+/// Whether an Authentication-Results value (RFC 8601 §2.2) holds `dmarc=pass` with `header.from=domain`.
+/// Comments and quoted strings may hold anything, so they are taken out first.
+fn records_dmarc_pass(results: &str, domain: &str) -> bool {
+    let plain = without_comments_and_quotes(results).to_ascii_lowercase();
+    plain.split(';').any(|result| {
+        let mut words = result.split_ascii_whitespace();
+        words.next() == Some("dmarc=pass") && words.any(|word| word.strip_prefix("header.from=") == Some(domain))
+    })
+}
+
+fn without_comments_and_quotes(text: &str) -> String {
+    let (mut plain, mut depth, mut quoted, mut escaped) = (String::new(), 0_usize, false, false);
+    for c in text.chars() {
+        match c {
+            _ if escaped => escaped = false,
+            '\\' if quoted || 0 < depth => escaped = true,
+            '"' if depth == 0 => quoted = !quoted,
+            '(' if !quoted => depth += 1,
+            ')' if !quoted => depth = depth.saturating_sub(1),
+            _ if quoted || 0 < depth => {}
+            _ => plain.push(c),
+        }
+    }
+    plain
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::disposition::Disposition;
+
+    fn author() -> Author {
+        Author { display_name: None, local_part: "ann".to_owned(), domain: "bank.example".to_owned() }
+    }
+
+    fn failing(policy: DmarcPolicy) -> Authentication {
+        Authentication {
+            spf: SpfResult::None,
+            spf_domain: "other.example".to_owned(),
+            dkim: Vec::new(),
+            ignored_signatures: 0,
+            arc: Arc::default(),
+            dmarc: Dmarc { result: DmarcResult::Fail, policy: Some(policy) },
+        }
+    }
+
+    fn sealed(sealers: &[&str], first_results: &str) -> Authentication {
+        let sealers = sealers.iter().map(ToString::to_string).collect();
+        let arc = Arc { result: ArcResult::Pass, sealers, first_results: first_results.to_owned() };
+        Authentication { arc, ..failing(DmarcPolicy::Reject) }
+    }
+
+    #[test]
+    fn a_dmarc_failure_weighs_what_the_domain_owner_published() {
+        for (policy, expected) in [
+            (DmarcPolicy::None, Disposition::Deliver),
+            (DmarcPolicy::Quarantine, Disposition::Quarantine),
+            (DmarcPolicy::Reject, Disposition::Reject),
+        ] {
+            assert_eq!(Disposition::of(&failing(policy).findings(&author(), &[])), expected, "{policy:?}");
+        }
+    }
+
+    #[test]
+    fn a_dns_failure_defers_and_never_rejects() {
+        let dmarc = Dmarc { result: DmarcResult::TempError, policy: None };
+        let undecided = Authentication { dmarc, ..failing(DmarcPolicy::Reject) };
+        assert_eq!(Disposition::of(&undecided.findings(&author(), &[])), Disposition::Defer);
+    }
+
+    #[test]
+    fn a_trusted_sealer_overrides_only_for_what_it_saw() {
+        let trusted = ["lists.example".to_owned()];
+        let seen = "i=1; mx.lists.example; dmarc=pass (p=reject) header.from=bank.example";
+        for (sealers, results, expected) in [
+            (&["lists.example"][..], seen, Disposition::Deliver),
+            (&["lists.example", "evil.example"], seen, Disposition::Reject),
+            (&["evil.example"], seen, Disposition::Reject),
+            (&["lists.example"], "i=1; mx.lists.example; dmarc=fail header.from=bank.example", Disposition::Reject),
+            (&["lists.example"], "i=1; mx.lists.example; dmarc=pass header.from=other.example", Disposition::Reject),
+            (&["lists.example"], "i=1; mx; spf=pass (; dmarc=pass header.from=bank.example)", Disposition::Reject),
+            (
+                &["lists.example"],
+                "i=1; mx; spf=pass smtp.helo=\"; dmarc=pass header.from=bank.example\"",
+                Disposition::Reject,
+            ),
+        ] {
+            let findings = sealed(sealers, results).findings(&author(), &trusted);
+            assert_eq!(Disposition::of(&findings), expected, "{sealers:?} {results}");
+        }
+    }
+
+    #[test]
+    fn the_override_names_the_sealer() {
+        let results = "i=1; mx.lists.example; dmarc=pass header.from=bank.example";
+        let findings = sealed(&["lists.example"], results).findings(&author(), &["lists.example".to_owned()]);
+        let details: Vec<&str> = findings.iter().map(|finding| finding.detail.as_str()).collect();
+        assert_eq!(
+            details,
+            ["lists.example, a trusted ARC sealer, saw DMARC pass for bank.example before it forwarded."]
+        );
+    }
+}

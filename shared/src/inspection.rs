@@ -1,0 +1,131 @@
+//! What the inspector answers, in Rust and as JSON.
+
+use serde::{Deserialize, Serialize};
+
+use crate::finding::{Finding, Severity};
+
+/// The answer for one message.
+///
+/// As JSON: `{"findings": [{"code", "severity", "detail", "location"}], "isolation": {"child_process": true}}`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Wire", into = "Wire")]
+pub struct Inspection {
+    pub findings: Vec<Finding>,
+    /// Whether the message was judged in a process of its own.
+    pub child_process: bool,
+}
+
+impl Inspection {
+    /// The answer for a message that could not be judged: it is kept back, and the reason is told.
+    #[must_use]
+    pub fn failed(reason: &str) -> Self {
+        let detail = format!("The message was not inspected: {reason}.");
+        let finding = Finding::new("inspection_failed", Severity::Quarantine, detail).at("body");
+        Self { findings: vec![finding], child_process: false }
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct Wire {
+    findings: Vec<WireFinding>,
+    isolation: Isolation,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Isolation {
+    child_process: bool,
+}
+
+#[derive(Serialize, Deserialize)]
+struct WireFinding {
+    code: String,
+    severity: WireSeverity,
+    detail: String,
+    location: String,
+}
+
+#[derive(Clone, Copy, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum WireSeverity {
+    Info,
+    Review,
+    Quarantine,
+    Reject,
+}
+
+impl From<Inspection> for Wire {
+    fn from(inspection: Inspection) -> Self {
+        Self {
+            findings: inspection.findings.into_iter().map(WireFinding::from).collect(),
+            isolation: Isolation { child_process: inspection.child_process },
+        }
+    }
+}
+
+impl From<Wire> for Inspection {
+    fn from(wire: Wire) -> Self {
+        Self {
+            findings: wire.findings.into_iter().map(Finding::from).collect(),
+            child_process: wire.isolation.child_process,
+        }
+    }
+}
+
+impl From<Finding> for WireFinding {
+    fn from(finding: Finding) -> Self {
+        Self {
+            code: finding.code.into_owned(),
+            severity: finding.severity.into(),
+            detail: finding.detail,
+            location: finding.location,
+        }
+    }
+}
+
+impl From<WireFinding> for Finding {
+    fn from(wire: WireFinding) -> Self {
+        Self::new(wire.code, wire.severity.into(), wire.detail).at(wire.location)
+    }
+}
+
+impl From<Severity> for WireSeverity {
+    fn from(severity: Severity) -> Self {
+        match severity {
+            Severity::Info => Self::Info,
+            Severity::Review => Self::Review,
+            Severity::Quarantine => Self::Quarantine,
+            Severity::Reject => Self::Reject,
+        }
+    }
+}
+
+impl From<WireSeverity> for Severity {
+    fn from(wire: WireSeverity) -> Self {
+        match wire {
+            WireSeverity::Info => Self::Info,
+            WireSeverity::Review => Self::Review,
+            WireSeverity::Quarantine => Self::Quarantine,
+            WireSeverity::Reject => Self::Reject,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_inspection_survives_its_json() {
+        let finding = Finding::new("type_mismatch", Severity::Review, "why").at("1.2 invoice.pdf");
+        let inspection = Inspection { findings: vec![finding], child_process: true };
+        let json = r#"{"findings":[{"code":"type_mismatch","severity":"review","detail":"why","location":"1.2 invoice.pdf"}],"isolation":{"child_process":true}}"#;
+        assert_eq!(serde_json::to_string(&inspection).expect("strings and booleans"), json);
+        assert_eq!(serde_json::from_str::<Inspection>(json).expect("the same JSON"), inspection);
+    }
+
+    #[test]
+    fn an_answer_with_an_unknown_severity_is_refused() {
+        let json = r#"{"findings":[{"code":"a","severity":"harmless","detail":"","location":""}],"isolation":{"child_process":true}}"#;
+        assert!(serde_json::from_str::<Inspection>(json).expect_err("no such severity").is_data());
+    }
+}

@@ -1,0 +1,260 @@
+//! SPF, DKIM, ARC and DMARC through mail-auth, and what it must not be given.
+//!
+//! mail-auth is never given a cache that keeps anything: its TXT cache is keyed by name alone and holds parsed records,
+//! so an SPF `include:_dmarc.victim.example` would store "no record" where the victim's DMARC policy is looked for.
+//! hickory's own cache holds plain records and is safe. The caches below only count.
+
+use std::{
+    borrow::Borrow,
+    hash::Hash,
+    net::IpAddr,
+    sync::atomic::{AtomicUsize, Ordering},
+    time::{Duration, Instant},
+};
+
+use hickory_resolver::net::NetError;
+use mail_auth::{
+    ArcOutput, AuthenticatedMessage, DkimOutput, DmarcOutput, DnsError, Error, MessageAuthenticator, Parameters,
+    ResolverCache, SpfOutput, Txt, dmarc::verify::DmarcParameters, spf::verify::SpfParameters,
+};
+
+use super::dns::{NameServer, resolver_configuration};
+use crate::{
+    authentication::{
+        Arc, ArcResult, Authentication, DkimResult, DkimSignature, Dmarc, DmarcPolicy, DmarcResult, MAX_SIGNATURES,
+        MAX_SIGNED_FIELDS,
+    },
+    author::Author,
+    envelope::Envelope,
+    spf::{SpfCheck, SpfResult},
+};
+
+/// Authenticates messages. One per instance.
+#[derive(Clone)]
+pub struct Authenticator {
+    inner: MessageAuthenticator,
+}
+
+/// The results, and what they cost.
+#[derive(Debug)]
+pub struct Authenticated {
+    pub authentication: Authentication,
+    pub dns_queries: usize,
+}
+
+/// Counts questions and remembers nothing.
+#[derive(Default)]
+struct QuestionCount {
+    asked: AtomicUsize,
+    void: AtomicUsize,
+}
+
+impl<K, V> ResolverCache<K, V> for QuestionCount
+where
+    V: Countable,
+{
+    fn get<Q>(&self, _name: &Q) -> Option<V>
+    where
+        K: Borrow<Q>,
+        Q: Hash + Eq + ?Sized,
+    {
+        self.asked.fetch_add(1, Ordering::Relaxed);
+        None
+    }
+
+    fn remove<Q>(&self, _name: &Q) -> Option<V>
+    where
+        K: Borrow<Q>,
+        Q: Hash + Eq + ?Sized,
+    {
+        None
+    }
+
+    fn insert(&self, _key: K, value: V, _valid_until: Instant) {
+        if value.is_void() {
+            self.void.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+impl Authenticator {
+    /// `timeout` is for one DNS query.
+    ///
+    /// # Errors
+    /// When the system's resolver configuration cannot be read.
+    pub fn new(server: NameServer, timeout: Duration) -> Result<Self, NetError> {
+        let (config, options) = resolver_configuration(server, timeout)?;
+        Ok(Self { inner: MessageAuthenticator::new(config, options)? })
+    }
+
+    /// `check_host` (RFC 7208 §4) for the envelope sender, or for `postmaster@HELO` when there is none.
+    pub async fn spf(&self, client_ip: IpAddr, helo: &str, mail_from: &str) -> SpfCheck {
+        let count = QuestionCount::default();
+        let output = self.check_host(client_ip, helo, mail_from, &count).await;
+        SpfCheck {
+            result: spf_result(&output),
+            domain: output.domain().to_owned(),
+            explanation: output.explanation().map(str::to_owned),
+            lookups: count.asked.load(Ordering::Relaxed).saturating_sub(1),
+            void_lookups: count.void.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Judges what the sender wrote (without the header fields that SES put before it). `None` when mail-auth finds no
+    /// header section in it, or reads another author from it than we do: then nothing it says is about this author.
+    pub async fn authenticate(&self, message: &[u8], envelope: &Envelope, author: &Author) -> Option<Authenticated> {
+        let mut parsed = AuthenticatedMessage::parse(message)?;
+        if !is_only_author(&parsed, author) {
+            return None;
+        }
+        let ignored_signatures = drop_excess_signatures(&mut parsed);
+        let count = QuestionCount::default();
+        let spf = self.check_host(envelope.client_ip, &envelope.helo, &envelope.mail_from, &count);
+        let dkim = self.inner.verify_dkim(counted(&parsed, &count));
+        let arc = self.inner.verify_arc(counted(&parsed, &count));
+        let (spf, dkim, arc) = tokio::join!(spf, dkim, arc);
+        let dmarc = self.dmarc(&parsed, &dkim, &spf, &count).await;
+        let authentication = Authentication {
+            spf: spf_result(&spf),
+            spf_domain: spf.domain().to_ascii_lowercase(),
+            dkim: dkim.iter().map(dkim_signature).collect(),
+            ignored_signatures,
+            arc: arc_chain(&arc),
+            dmarc,
+        };
+        Some(Authenticated { authentication, dns_queries: count.asked.into_inner() })
+    }
+
+    async fn check_host(&self, client_ip: IpAddr, helo: &str, mail_from: &str, count: &QuestionCount) -> SpfOutput {
+        let client_ip = client_ip.to_canonical();
+        let identity = if mail_from.is_empty() {
+            SpfParameters::verify_ehlo(client_ip, helo, "unknown")
+        } else {
+            SpfParameters::verify_mail_from(client_ip, helo, "unknown", mail_from)
+        };
+        self.inner.verify_spf(counted(identity, count)).await
+    }
+
+    async fn dmarc(
+        &self,
+        message: &AuthenticatedMessage<'_>,
+        dkim_output: &[DkimOutput<'_>],
+        spf_output: &SpfOutput,
+        count: &QuestionCount,
+    ) -> Dmarc {
+        let rfc5321_mail_from_domain = spf_output.domain();
+        let parameters =
+            DmarcParameters { message, dkim_output, dkim2_output: None, rfc5321_mail_from_domain, spf_output };
+        dmarc(&self.inner.verify_dmarc(counted(parameters, count)).await)
+    }
+}
+
+type Counted<'x, P> = Parameters<'x, P, QuestionCount, QuestionCount, QuestionCount, QuestionCount, QuestionCount>;
+
+fn counted<P>(params: P, count: &QuestionCount) -> Counted<'_, P> {
+    Parameters {
+        params,
+        cache_txt: Some(count),
+        cache_mx: Some(count),
+        cache_ptr: Some(count),
+        cache_ipv4: Some(count),
+        cache_ipv6: Some(count),
+    }
+}
+
+/// What an answer tells about void look-ups (RFC 7208 §4.6.4).
+trait Countable {
+    fn is_void(&self) -> bool;
+}
+
+impl Countable for Txt {
+    fn is_void(&self) -> bool {
+        matches!(self, Self::Error(Error::Dns(DnsError::RecordNotFound(_))))
+    }
+}
+
+impl<T> Countable for mail_auth::RecordSet<T> {
+    fn is_void(&self) -> bool {
+        self.rrset.is_empty()
+    }
+}
+
+/// DMARC is judged by mail-auth from its own reading of `From`, which has to agree with ours.
+fn is_only_author(message: &AuthenticatedMessage<'_>, author: &Author) -> bool {
+    let [from] = message.from.as_slice() else { return false };
+    let domain = from.rsplit_once('@').map(|(_, domain)| domain);
+    let domain = domain.and_then(|domain| idna::domain_to_ascii(domain).ok());
+    domain.is_some_and(|domain| domain == author.domain)
+}
+
+fn drop_excess_signatures(message: &mut AuthenticatedMessage<'_>) -> usize {
+    let found = message.dkim_headers.len();
+    message.dkim_headers.retain(|field| field.header.h.len() <= MAX_SIGNED_FIELDS);
+    message.dkim_headers.truncate(MAX_SIGNATURES);
+    found - message.dkim_headers.len()
+}
+
+fn spf_result(output: &SpfOutput) -> SpfResult {
+    match output.result() {
+        mail_auth::SpfResult::Pass => SpfResult::Pass,
+        mail_auth::SpfResult::Fail => SpfResult::Fail,
+        mail_auth::SpfResult::SoftFail => SpfResult::SoftFail,
+        mail_auth::SpfResult::Neutral => SpfResult::Neutral,
+        mail_auth::SpfResult::TempError => SpfResult::TempError,
+        mail_auth::SpfResult::PermError => SpfResult::PermError,
+        mail_auth::SpfResult::None => SpfResult::None,
+    }
+}
+
+fn dkim_signature(output: &DkimOutput<'_>) -> DkimSignature {
+    let (result, detail) = match output.result() {
+        mail_auth::DkimResult::Pass => (DkimResult::Pass, String::new()),
+        mail_auth::DkimResult::None => (DkimResult::None, String::new()),
+        mail_auth::DkimResult::Neutral(error) => (DkimResult::Neutral, error.to_string()),
+        mail_auth::DkimResult::Fail(error) => (DkimResult::Fail, error.to_string()),
+        mail_auth::DkimResult::PermError(error) => (DkimResult::PermError, error.to_string()),
+        mail_auth::DkimResult::TempError(_) => (DkimResult::TempError, "DNS gave no answer about the key".to_owned()),
+    };
+    let (domain, selector) = output.signature().map(|s| (s.d.clone(), s.s.clone())).unwrap_or_default();
+    DkimSignature { domain, selector, result, detail }
+}
+
+fn arc_chain(output: &ArcOutput<'_>) -> Arc {
+    let result = match output.result() {
+        mail_auth::DkimResult::Pass => ArcResult::Pass,
+        mail_auth::DkimResult::None => ArcResult::None,
+        mail_auth::DkimResult::Neutral(_)
+        | mail_auth::DkimResult::Fail(_)
+        | mail_auth::DkimResult::PermError(_)
+        | mail_auth::DkimResult::TempError(_) => ArcResult::Fail,
+    };
+    let first_results = output.sets().first().map(|set| String::from_utf8_lossy(set.results.value).into_owned());
+    Arc {
+        result,
+        sealers: output.sets().iter().map(|set| set.seal.header.d.to_ascii_lowercase()).collect(),
+        first_results: first_results.unwrap_or_default(),
+    }
+}
+
+fn dmarc(output: &DmarcOutput) -> Dmarc {
+    let policy = output.dmarc_record().map(|_| match output.policy() {
+        mail_auth::dmarc::Policy::Reject => DmarcPolicy::Reject,
+        mail_auth::dmarc::Policy::Quarantine => DmarcPolicy::Quarantine,
+        mail_auth::dmarc::Policy::None | mail_auth::dmarc::Policy::Unspecified => DmarcPolicy::None,
+    });
+    let passes = |result: &mail_auth::DmarcResult| *result == mail_auth::DmarcResult::Pass;
+    let undecided = |result: &mail_auth::DmarcResult| matches!(result, mail_auth::DmarcResult::TempError(_));
+    let (spf, dkim) = (output.spf_result(), output.dkim_result());
+    let result = if passes(spf) || passes(dkim) {
+        DmarcResult::Pass
+    } else if undecided(spf) || undecided(dkim) {
+        DmarcResult::TempError
+    } else if policy.is_some() {
+        DmarcResult::Fail
+    } else if matches!(spf, mail_auth::DmarcResult::PermError(_)) {
+        DmarcResult::PermError
+    } else {
+        DmarcResult::None
+    };
+    Dmarc { result, policy }
+}

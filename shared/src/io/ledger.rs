@@ -1,0 +1,241 @@
+//! Who is judging a message, and what was decided. One item per message and set of recipients.
+//!
+//! A claim keeps two invocations from judging the same message at once. It is short and is renewed while the work
+//! goes on, so that the claim of an instance that died is soon free again. The decision and its count are one
+//! transaction on the condition that the claim is still ours: a message is decided once and counted once.
+
+use std::time::{Duration, SystemTime};
+
+use aws_sdk_dynamodb::{
+    error::SdkError,
+    operation::update_item::UpdateItemError,
+    types::{ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update},
+};
+use ring::digest;
+
+use super::table::{
+    EXPIRES_AT, Item, Table, TableError, key, number, read_number, read_text, text, unix_millis, unix_seconds,
+};
+use crate::{api_key::hex, disposition::Disposition};
+
+/// How long a claim holds unless it is renewed.
+pub const CLAIM_HOLDS: Duration = Duration::from_secs(6);
+
+/// How long a decision is remembered: longer than SES or anyone retries.
+const REMEMBERED_FOR_SECONDS: u64 = 30 * 24 * 3600;
+
+/// The decisions of one deployment.
+#[derive(Debug, Clone)]
+pub struct Ledger {
+    pub table: Table,
+}
+
+/// Names one judgement: the message, its recipients, and the function (the event names no rule).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EntryKey {
+    pub message_id: String,
+    recipients_hash: String,
+}
+
+/// A claim that we hold.
+#[derive(Debug, Clone)]
+pub struct Claim {
+    entry: EntryKey,
+    holder: String,
+    /// When the message was first seen, in Unix seconds.
+    pub first_seen_s: u64,
+    /// Whether it was judged before and deferred, and therefore counted.
+    pub was_deferred: bool,
+}
+
+/// What became of an attempt to claim.
+#[derive(Debug)]
+pub enum Claimed {
+    Ours(Claim),
+    /// Somebody else is at it.
+    Busy,
+    /// It was decided before.
+    Decided(Disposition),
+}
+
+/// One entry as the sweep sees it.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    pub recipients: Vec<String>,
+    pub disposition: Option<Disposition>,
+    /// When it was last judged, in Unix seconds.
+    pub judged_at_s: u64,
+}
+
+impl EntryKey {
+    /// `function` is the name of the function that judges.
+    #[must_use]
+    pub fn new(message_id: &str, recipients: &[String], function: &str) -> Self {
+        let mut recipients: Vec<String> = recipients.iter().map(|recipient| recipient.to_lowercase()).collect();
+        recipients.sort_unstable();
+        let digest = digest::digest(&digest::SHA256, recipients.join("\n").as_bytes());
+        let recipients_hash = hex(digest.as_ref()).chars().take(16).collect::<String>() + "#" + function;
+        Self { message_id: message_id.to_owned(), recipients_hash }
+    }
+
+    fn item_key(&self) -> Item {
+        key(partition(&self.message_id), &*self.recipients_hash)
+    }
+}
+
+impl Ledger {
+    /// Claims the message for `holder`, a name that no other invocation has.
+    ///
+    /// # Errors
+    /// When the table did not answer.
+    pub async fn claim(
+        &self,
+        entry: &EntryKey,
+        recipients: &[String],
+        holder: &str,
+        now: SystemTime,
+    ) -> Result<Claimed, TableError> {
+        let update = self
+            .table
+            .client
+            .update_item()
+            .table_name(&self.table.name)
+            .set_key(Some(entry.item_key()))
+            .update_expression(format!(
+                "SET claim_holder = :holder, claim_ends = :ends, recipients = if_not_exists(recipients, :recipients), \
+                 first_seen = if_not_exists(first_seen, :seen), {EXPIRES_AT} = :expires"
+            ))
+            .condition_expression(
+                "(attribute_not_exists(disposition) OR disposition = :defer) \
+                 AND (attribute_not_exists(claim_ends) OR claim_ends < :now)",
+            )
+            .expression_attribute_values(":holder", text(holder))
+            .expression_attribute_values(":ends", number(unix_millis(now + CLAIM_HOLDS)))
+            .expression_attribute_values(":now", number(unix_millis(now)))
+            .expression_attribute_values(":recipients", text(recipients.join("\n")))
+            .expression_attribute_values(":seen", number(unix_seconds(now)))
+            .expression_attribute_values(":expires", number(unix_seconds(now) + REMEMBERED_FOR_SECONDS))
+            .expression_attribute_values(":defer", text(Disposition::Defer.as_str()))
+            .return_values(aws_sdk_dynamodb::types::ReturnValue::AllNew)
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        match update.send().await {
+            Ok(output) => Ok(Claimed::Ours(Claim::read(entry, holder, &output.attributes.unwrap_or_default()))),
+            Err(error) => not_ours(error),
+        }
+    }
+
+    /// Holds the claim for another [`CLAIM_HOLDS`].
+    ///
+    /// # Errors
+    /// When the table did not answer or the claim was lost.
+    pub async fn renew(&self, claim: &Claim, now: SystemTime) -> Result<(), TableError> {
+        let update = self.table.client.update_item().table_name(&self.table.name);
+        let update = update
+            .set_key(Some(claim.entry.item_key()))
+            .update_expression("SET claim_ends = :ends")
+            .condition_expression("claim_holder = :holder")
+            .expression_attribute_values(":ends", number(unix_millis(now + CLAIM_HOLDS)))
+            .expression_attribute_values(":holder", text(&claim.holder));
+        update.send().await.map(drop).map_err(|error| TableError::new("renew a claim", error))
+    }
+
+    /// Gives the claim up without a decision, so that the next attempt need not wait for its end.
+    ///
+    /// # Errors
+    /// When the table did not answer or the claim was lost.
+    pub async fn release(&self, claim: &Claim) -> Result<(), TableError> {
+        let update = self.table.client.update_item().table_name(&self.table.name);
+        let update = update
+            .set_key(Some(claim.entry.item_key()))
+            .update_expression("REMOVE claim_holder, claim_ends")
+            .condition_expression("claim_holder = :holder")
+            .expression_attribute_values(":holder", text(&claim.holder));
+        update.send().await.map(drop).map_err(|error| TableError::new("release a claim", error))
+    }
+
+    /// Records the decision and its count in one transaction.
+    ///
+    /// # Errors
+    /// When the table did not take it, or the claim is no longer ours.
+    pub async fn decide(
+        &self,
+        claim: &Claim,
+        disposition: Disposition,
+        report_key: &str,
+        counted: Option<TransactWriteItem>,
+        now: SystemTime,
+    ) -> Result<(), TableError> {
+        let failed = |cause: Box<dyn std::error::Error + Send + Sync>| TableError::new("record a decision", cause);
+        let update = Update::builder()
+            .table_name(&self.table.name)
+            .set_key(Some(claim.entry.item_key()))
+            .update_expression(
+                "SET disposition = :disposition, report_key = :report, judged_at = :now REMOVE claim_holder, claim_ends",
+            )
+            .condition_expression("claim_holder = :holder")
+            .expression_attribute_values(":disposition", text(disposition.as_str()))
+            .expression_attribute_values(":report", text(report_key))
+            .expression_attribute_values(":now", number(unix_seconds(now)))
+            .expression_attribute_values(":holder", text(&claim.holder))
+            .build()
+            .map_err(|cause| failed(cause.into()))?;
+        let items = std::iter::once(TransactWriteItem::builder().update(update).build()).chain(counted);
+        let transaction = self.table.client.transact_write_items().set_transact_items(Some(items.collect()));
+        transaction.send().await.map(drop).map_err(|cause| failed(cause.into()))
+    }
+
+    /// All entries of a message.
+    ///
+    /// # Errors
+    /// When the table did not answer.
+    pub async fn entries(&self, message_id: &str) -> Result<Vec<Entry>, TableError> {
+        let query = self.table.client.query().table_name(&self.table.name);
+        let query = query
+            .key_condition_expression("#pk = :pk")
+            .expression_attribute_names("#pk", super::table::PK)
+            .expression_attribute_values(":pk", text(partition(message_id)))
+            .consistent_read(true);
+        let output = query.send().await.map_err(|error| TableError::new("look a message up", error))?;
+        Ok(output.items().iter().map(Entry::read).collect())
+    }
+}
+
+impl Claim {
+    fn read(entry: &EntryKey, holder: &str, item: &Item) -> Self {
+        Self {
+            entry: entry.clone(),
+            holder: holder.to_owned(),
+            first_seen_s: read_number(item, "first_seen").unwrap_or(0),
+            was_deferred: disposition(item) == Some(Disposition::Defer),
+        }
+    }
+}
+
+impl Entry {
+    fn read(item: &Item) -> Self {
+        let recipients = read_text(item, "recipients").unwrap_or_default();
+        Self {
+            recipients: recipients.lines().map(str::to_owned).collect(),
+            disposition: disposition(item),
+            judged_at_s: read_number(item, "judged_at").unwrap_or(0),
+        }
+    }
+}
+
+fn not_ours(error: SdkError<UpdateItemError>) -> Result<Claimed, TableError> {
+    match error.as_service_error() {
+        Some(UpdateItemError::ConditionalCheckFailedException(failure)) => {
+            let decided = failure.item.as_ref().and_then(disposition).filter(|known| *known != Disposition::Defer);
+            Ok(decided.map_or(Claimed::Busy, Claimed::Decided))
+        }
+        Some(_) | None => Err(TableError::new("claim a message", error)),
+    }
+}
+
+fn disposition(item: &Item) -> Option<Disposition> {
+    Disposition::parse(&read_text(item, "disposition")?)
+}
+
+fn partition(message_id: &str) -> String {
+    format!("message#{message_id}")
+}

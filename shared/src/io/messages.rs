@@ -1,0 +1,181 @@
+//! Messages and their reports in the bucket.
+//!
+//! SES writes `inbound/<messageId>`. The report is put beside it, and once the disposition is recorded both are copied
+//! to their place, the message last. Consumers read `delivered/` only, so a message is there when all else is done.
+
+use aws_sdk_s3::{
+    Client,
+    error::{DisplayErrorContext, SdkError},
+    operation::get_object::GetObjectError,
+    primitives::ByteStream,
+};
+
+use crate::disposition::Disposition;
+
+/// Where SES writes, and where a message stays until it is judged.
+pub const INBOUND: &str = "inbound/";
+
+/// What SES hands over at most (40 MB), and what it prepends.
+pub const MAX_MESSAGE_OCTETS: usize = 41 * 1024 * 1024;
+
+const REPORT_SUFFIX: &str = ".report.json";
+
+/// The bucket of one deployment.
+#[derive(Debug, Clone)]
+pub struct Messages {
+    pub client: Client,
+    pub bucket: String,
+}
+
+/// Why an object could not be had or put.
+#[derive(Debug, thiserror::Error)]
+pub enum MessagesError {
+    #[error("there is no such object")]
+    Missing,
+    #[error("the object has {octets} octets, more than {MAX_MESSAGE_OCTETS}")]
+    TooLarge { octets: usize },
+    #[error("the bucket did not answer: {cause}")]
+    Unavailable { cause: String },
+}
+
+/// A message that still lies where SES put it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Waiting {
+    pub message_id: String,
+    /// When SES wrote it, in Unix seconds.
+    pub since_s: u64,
+}
+
+/// The prefix under which a judged message is kept; `None` while it is deferred.
+#[must_use]
+pub fn place(disposition: Disposition) -> Option<&'static str> {
+    match disposition {
+        Disposition::Deliver => Some("delivered/"),
+        Disposition::Quarantine => Some("quarantine/"),
+        Disposition::Reject => Some("rejected/"),
+        Disposition::Defer => None,
+    }
+}
+
+/// The key of a message's report under a prefix.
+#[must_use]
+pub fn report_key(prefix: &str, message_id: &str) -> String {
+    format!("{prefix}{message_id}{REPORT_SUFFIX}")
+}
+
+impl Messages {
+    /// The octets of `inbound/<messageId>`.
+    ///
+    /// # Errors
+    /// A missing, oversized or unreadable object. The size is checked before and while reading.
+    pub async fn fetch(&self, message_id: &str) -> Result<Vec<u8>, MessagesError> {
+        self.fetch_key(&format!("{INBOUND}{message_id}")).await
+    }
+
+    /// The octets of any object of at most [`MAX_MESSAGE_OCTETS`].
+    ///
+    /// # Errors
+    /// As [`Self::fetch`].
+    pub async fn fetch_key(&self, key: &str) -> Result<Vec<u8>, MessagesError> {
+        let get = self.client.get_object().bucket(&self.bucket).key(key).send();
+        let mut object = get.await.map_err(missing_or_unavailable)?;
+        let announced = usize::try_from(object.content_length().unwrap_or(0)).unwrap_or(0);
+        check_size(announced)?;
+        let mut octets = Vec::with_capacity(announced);
+        while let Some(chunk) = object.body.next().await {
+            octets.extend_from_slice(&chunk.map_err(|cause| MessagesError::Unavailable { cause: cause.to_string() })?);
+            check_size(octets.len())?;
+        }
+        Ok(octets)
+    }
+
+    /// Puts the report beside the inbound message.
+    ///
+    /// # Errors
+    /// When the bucket did not take it.
+    pub async fn put_report(&self, message_id: &str, report: Vec<u8>) -> Result<(), MessagesError> {
+        let put = self.client.put_object().bucket(&self.bucket).key(report_key(INBOUND, message_id));
+        let put = put.content_type("application/json").body(ByteStream::from(report)).send();
+        put.await.map(drop).map_err(unavailable)
+    }
+
+    /// Copies report and message to where the disposition wants them, the message last. Repeating it changes nothing.
+    ///
+    /// # Errors
+    /// When the bucket did not do it.
+    pub async fn place(&self, message_id: &str, disposition: Disposition) -> Result<(), MessagesError> {
+        let Some(prefix) = place(disposition) else { return Ok(()) };
+        self.copy(&report_key(INBOUND, message_id), &report_key(prefix, message_id)).await?;
+        self.copy(&format!("{INBOUND}{message_id}"), &format!("{prefix}{message_id}")).await
+    }
+
+    /// Whether the message lies where the disposition wants it. Asks by listing, as no function may read what is
+    /// placed, and S3 says "forbidden" about an object that is missing.
+    ///
+    /// # Errors
+    /// When the bucket did not answer.
+    pub async fn is_placed(&self, message_id: &str, disposition: Disposition) -> Result<bool, MessagesError> {
+        let Some(prefix) = place(disposition) else { return Ok(true) };
+        let key = format!("{prefix}{message_id}");
+        let list = self.client.list_objects_v2().bucket(&self.bucket).prefix(&key).max_keys(2).send();
+        let found = list.await.map_err(unavailable)?;
+        Ok(found.contents().iter().any(|object| object.key() == Some(&key)))
+    }
+
+    /// The messages under `inbound/`, at most `most`.
+    ///
+    /// # Errors
+    /// When the bucket did not answer.
+    pub async fn waiting(&self, most: usize) -> Result<Vec<Waiting>, MessagesError> {
+        let list = self.client.list_objects_v2().bucket(&self.bucket).prefix(INBOUND);
+        let mut pages = list.into_paginator().send();
+        let mut waiting = Vec::new();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(unavailable)?;
+            waiting.extend(page.contents().iter().filter_map(waiting_message));
+            if most <= waiting.len() {
+                break;
+            }
+        }
+        waiting.truncate(most);
+        Ok(waiting)
+    }
+
+    /// Removes what SES wrote, and the report beside it, of a message that lies in its place.
+    ///
+    /// # Errors
+    /// When the bucket did not do it.
+    pub async fn clear_inbound(&self, message_id: &str) -> Result<(), MessagesError> {
+        for key in [report_key(INBOUND, message_id), format!("{INBOUND}{message_id}")] {
+            self.client.delete_object().bucket(&self.bucket).key(key).send().await.map_err(unavailable)?;
+        }
+        Ok(())
+    }
+
+    async fn copy(&self, from: &str, to: &str) -> Result<(), MessagesError> {
+        let copy = self.client.copy_object().bucket(&self.bucket).copy_source(format!("{}/{from}", self.bucket));
+        copy.key(to).send().await.map(drop).map_err(unavailable)
+    }
+}
+
+fn waiting_message(object: &aws_sdk_s3::types::Object) -> Option<Waiting> {
+    let message_id = object.key()?.strip_prefix(INBOUND)?;
+    let since_s = u64::try_from(object.last_modified()?.secs()).ok()?;
+    let is_message = !message_id.is_empty() && !message_id.ends_with(REPORT_SUFFIX);
+    is_message.then(|| Waiting { message_id: message_id.to_owned(), since_s })
+}
+
+fn check_size(octets: usize) -> Result<(), MessagesError> {
+    if MAX_MESSAGE_OCTETS < octets { Err(MessagesError::TooLarge { octets }) } else { Ok(()) }
+}
+
+fn missing_or_unavailable(error: SdkError<GetObjectError>) -> MessagesError {
+    match error.as_service_error() {
+        Some(GetObjectError::NoSuchKey(_)) => MessagesError::Missing,
+        Some(_) | None => unavailable(error),
+    }
+}
+
+fn unavailable<E: std::error::Error + Send + Sync + 'static>(error: SdkError<E>) -> MessagesError {
+    MessagesError::Unavailable { cause: DisplayErrorContext(error).to_string() }
+}

@@ -1,0 +1,20 @@
+//! Everything that awaits or calls another machine. `io` uses the nouns of this crate; a noun never uses `io`.
+
+pub mod aws;
+pub mod counters;
+pub mod dns;
+pub mod keys;
+pub mod models;
+pub mod rate_limits;
+pub mod table;
+pub mod telemetry;
+
+#[cfg(feature = "sns")]
+pub mod alerts;
+#[cfg(feature = "mail")]
+pub mod authentication;
+#[cfg(feature = "invoke")]
+pub mod functions;
+pub mod ledger;
+#[cfg(feature = "s3")]
+pub mod messages;
