@@ -42,8 +42,9 @@ impl Scanner {
                 return 0;
             }
         };
-        let swept = stream::iter(&waiting).map(|message| self.sweep_one(message, now)).buffer_unordered(AT_ONCE);
-        swept.filter(|handed_over| std::future::ready(*handed_over)).count().await
+        let sweeps: Vec<_> = waiting.iter().map(|message| self.sweep_one(message, now)).collect();
+        let handed_over: Vec<bool> = stream::iter(sweeps).buffer_unordered(AT_ONCE).collect().await;
+        handed_over.into_iter().filter(|handed_over| *handed_over).count()
     }
 
     async fn sweep_one(&self, message: &Waiting, now: SystemTime) -> bool {

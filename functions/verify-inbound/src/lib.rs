@@ -14,10 +14,12 @@ use gatepost::{
     finding::{Finding, Severity},
     io::{
         ledger::{Claim, Claimed, EntryKey},
-        messages::{INBOUND, MAX_MESSAGE_OCTETS, MessagesError, report_key},
+        messages::{INBOUND, MessagesError, report_key},
     },
 };
 use serde_json::Value;
+
+pub use gatepost::io::messages::MAX_MESSAGE_OCTETS;
 
 pub use crate::verifier::{Verifier, VerifierConfig};
 use crate::{
@@ -120,12 +122,12 @@ impl Verifier {
         let message_id = receipt.message_id.as_str();
         let message = match self.messages.fetch(message_id).await {
             Ok(message) => message,
-            Err(MessagesError::TooLarge { octets }) => return Ok(too_large(message_id, octets)),
+            Err(MessagesError::TooLarge { octets }) => return Ok(oversized(message_id, octets)),
             Err(error) => return Err(error.into()),
         };
         let arrived = match Arrived::read(&message, receipt, recipients) {
             Ok(arrived) => arrived,
-            Err(finding) => return Ok(Judgement::of_finding(finding).report(message_id, None, 0)),
+            Err(finding) => return Ok(unjudged(message_id, finding)),
         };
         let key = format!("{INBOUND}{message_id}");
         let inspection = self.inspector.inspect(&self.messages.bucket, &key);
@@ -144,9 +146,17 @@ impl Verifier {
     }
 }
 
-fn too_large(message_id: &str, octets: usize) -> Report {
+/// The report of a message that is too large to be judged.
+#[must_use]
+pub fn oversized(message_id: &str, octets: usize) -> Report {
     let detail = format!("The stored message has {octets} octets, more than the {MAX_MESSAGE_OCTETS} that are judged.");
-    Judgement::of_finding(Finding::new("message_too_large", Severity::Quarantine, detail)).report(message_id, None, 0)
+    unjudged(message_id, Finding::new("message_too_large", Severity::Quarantine, detail))
+}
+
+/// The report of a message that nothing but this finding is known about.
+#[must_use]
+pub fn unjudged(message_id: &str, finding: Finding) -> Report {
+    Judgement::of_finding(finding).report(message_id, None, 0)
 }
 
 fn log(report: &Report) {

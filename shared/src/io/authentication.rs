@@ -15,7 +15,7 @@ use std::{
 use hickory_resolver::net::NetError;
 use mail_auth::{
     ArcOutput, AuthenticatedMessage, DkimOutput, DmarcOutput, DnsError, Error, MessageAuthenticator, Parameters,
-    ResolverCache, SpfOutput, Txt, dmarc::verify::DmarcParameters, spf::verify::SpfParameters,
+    ResolverCache, SpfOutput, Txt, dkim::DkimError, dmarc::verify::DmarcParameters, spf::verify::SpfParameters,
 };
 
 use super::dns::{NameServer, resolver_configuration};
@@ -210,6 +210,10 @@ fn dkim_signature(output: &DkimOutput<'_>) -> DkimSignature {
     let (result, detail) = match output.result() {
         mail_auth::DkimResult::Pass => (DkimResult::Pass, String::new()),
         mail_auth::DkimResult::None => (DkimResult::None, String::new()),
+        // mail-auth calls these neutral; RFC 8601 §2.7.1 reserves that word for what could not be checked.
+        mail_auth::DkimResult::Neutral(
+            error @ Error::Dkim(DkimError::FailedBodyHashMatch | DkimError::SignatureExpired),
+        ) => (DkimResult::Fail, error.to_string()),
         mail_auth::DkimResult::Neutral(error) => (DkimResult::Neutral, error.to_string()),
         mail_auth::DkimResult::Fail(error) => (DkimResult::Fail, error.to_string()),
         mail_auth::DkimResult::PermError(error) => (DkimResult::PermError, error.to_string()),

@@ -10,14 +10,14 @@ use tokio::sync::oneshot;
 
 /// Dropping it stops the server: no new connection is taken, idle ones are closed, a request under way is finished.
 #[derive(Debug)]
-pub struct Loopback {
+pub(super) struct Loopback {
     address: SocketAddr,
     _running: oneshot::Sender<()>,
 }
 
 impl Loopback {
     /// Binds a free port. The future resolves once the handle is dropped.
-    pub async fn bind() -> io::Result<(Self, TcpListener, impl Future<Output = ()> + Send + 'static)> {
+    pub(super) async fn bind() -> io::Result<(Self, TcpListener, impl Future<Output = ()> + Send + 'static)> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let (running, dropped) = oneshot::channel();
         let loopback = Self { address: listener.local_addr()?, _running: running };
@@ -27,7 +27,7 @@ impl Loopback {
         Ok((loopback, listener, dropped))
     }
 
-    pub async fn serve(router: Router) -> io::Result<Self> {
+    pub(super) async fn serve(router: Router) -> io::Result<Self> {
         let (loopback, listener, dropped) = Self::bind().await?;
         // Without this, an answer in two segments waits for the delayed acknowledgement of the first (40 ms).
         let listener = listener.tap_io(|connection| {
@@ -37,7 +37,7 @@ impl Loopback {
         Ok(loopback)
     }
 
-    pub fn url(&self) -> String {
+    pub(super) fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 }

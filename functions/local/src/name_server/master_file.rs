@@ -49,7 +49,7 @@ pub enum EntryError {
 ///
 /// # Errors
 /// Names the first entry that cannot be read.
-pub fn records(text: &str) -> Result<Vec<Record>, MasterFileError> {
+pub(super) fn records(text: &str) -> Result<Vec<Record>, MasterFileError> {
     let mut context = Context { origin: Name::root(), owner: None, ttl: DEFAULT_TTL };
     let mut records = Vec::new();
     for entry in entries(text)? {

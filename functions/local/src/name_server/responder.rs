@@ -10,14 +10,14 @@ use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 /// Finds the response to a query.
-pub struct Responder {
+pub(super) struct Responder {
     zone: Zone,
     elsewhere: Option<TokioResolver>,
     forwarded: Semaphore,
 }
 
 /// What is to be done about a query.
-pub enum Response {
+pub(super) enum Response {
     Ready(Message),
     /// Someone else is to be asked for `name`; `so_far` has the aliases that lead to it.
     Forward {
@@ -30,11 +30,11 @@ pub enum Response {
 }
 
 impl Responder {
-    pub fn new(zone: Zone, elsewhere: Option<TokioResolver>) -> Self {
+    pub(super) fn new(zone: Zone, elsewhere: Option<TokioResolver>) -> Self {
         Self { zone, elsewhere, forwarded: Semaphore::new(MAX_FORWARDED) }
     }
 
-    pub fn respond(&self, packet: &[u8]) -> Response {
+    pub(super) fn respond(&self, packet: &[u8]) -> Response {
         let Ok(query) = Message::from_vec(packet) else {
             return malformed(packet);
         };
@@ -73,7 +73,7 @@ impl Responder {
         Response::Ready(response)
     }
 
-    pub async fn forward(&self, so_far: Message, name: Name, record_type: RecordType) -> Message {
+    pub(super) async fn forward(&self, so_far: Message, name: Name, record_type: RecordType) -> Message {
         let (Some(resolver), Ok(_permit)) = (&self.elsewhere, self.forwarded.try_acquire()) else {
             return with_code(so_far, ResponseCode::ServFail);
         };
@@ -87,7 +87,7 @@ impl Responder {
         }
     }
 
-    pub async fn finish(&self, response: Response) -> Option<Message> {
+    pub(super) async fn finish(&self, response: Response) -> Option<Message> {
         match response {
             Response::Ready(message) => Some(message),
             Response::Forward { so_far, name, record_type } => Some(self.forward(so_far, name, record_type).await),
@@ -129,7 +129,7 @@ fn response_to(query: &Message) -> Message {
     response
 }
 
-pub fn with_code(mut response: Message, code: ResponseCode) -> Message {
+pub(super) fn with_code(mut response: Message, code: ResponseCode) -> Message {
     response.metadata.response_code = code;
     response
 }

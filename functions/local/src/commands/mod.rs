@@ -1,0 +1,65 @@
+//! The command line.
+
+pub mod address;
+pub mod serve;
+pub mod spf;
+pub mod verify;
+
+use std::{error::Error, io};
+
+use clap::{Parser, Subcommand};
+use gatepost_inspect_attachment::child;
+
+use crate::backtest;
+
+/// What a command that could not do its work says on standard error.
+pub type CommandError = Box<dyn Error + Send + Sync>;
+
+/// Argument that makes this program judge the message on its standard input, as the inspector's child.
+pub const JUDGE_STDIN: &str = "judge-stdin";
+
+/// gatepost decides whether an email flow can be trusted.
+#[derive(Debug, Parser)]
+#[command(name = "gatepost", version, args_conflicts_with_subcommands = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    serve: serve::Args,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// The whole stack on 127.0.0.1, without an AWS account (this is what happens without a command)
+    Serve(serve::Args),
+    /// Judge addresses, one a line, as flow `signup`
+    Address(address::Args),
+    /// Evaluate SPF (RFC 7208) for one client and sender
+    Spf(spf::Args),
+    /// Judge one message and print its report
+    Verify(verify::Args),
+    /// Run the anomaly detector over CSV history, streaming and without look-ahead
+    Backtest(backtest::Args),
+    #[command(name = JUDGE_STDIN, hide = true)]
+    JudgeStdin,
+}
+
+/// Runs one command.
+///
+/// # Errors
+/// When the command could not do its work; its text is for the user.
+pub fn run(cli: Cli) -> Result<(), CommandError> {
+    match cli.command {
+        None => block_on(serve::run(cli.serve)),
+        Some(Command::Serve(args)) => block_on(serve::run(args)),
+        Some(Command::Address(args)) => block_on(address::run(args)),
+        Some(Command::Spf(args)) => block_on(spf::run(args)),
+        Some(Command::Verify(args)) => block_on(verify::run(args)),
+        Some(Command::Backtest(args)) => Ok(backtest::run(&args, &mut io::stdout().lock())?),
+        Some(Command::JudgeStdin) => Ok(child::run_child(io::stdin().lock(), io::stdout().lock())?),
+    }
+}
+
+fn block_on(command: impl Future<Output = Result<(), CommandError>>) -> Result<(), CommandError> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(command)
+}

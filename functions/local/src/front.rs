@@ -1,0 +1,162 @@
+//! HTTP on one port: the API as API Gateway would call it, and what a developer needs around it.
+
+use std::{net::IpAddr, sync::Arc, time::SystemTime};
+
+use axum::{
+    Json, Router,
+    body::{Body, Bytes},
+    extract::{DefaultBodyLimit, Query, Request, State},
+    http::{Response, StatusCode},
+    response::{Html, IntoResponse},
+    routing::{any, get, post},
+};
+use gatepost::{
+    api_key::hex,
+    bucket::Bucket,
+    disposition::Disposition,
+    io::messages::{INBOUND, place, report_key},
+};
+use gatepost_verify_inbound::event::MessageId;
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use crate::{api_gateway, clock, page::Page, ses::Session, stack::Stack};
+
+/// What SES stores at most, and a little more, so that what is too large can be tried.
+const MAX_MESSAGE_OCTETS: usize = 45_000_000;
+
+/// Who receives a message for which nobody said.
+const DEFAULT_RECIPIENT: &str = "inbox@receiver.example";
+
+struct Front {
+    stack: Arc<Stack>,
+    page: Page,
+}
+
+/// What a local request cannot be answered with.
+struct Refusal(StatusCode, String);
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> axum::response::Response {
+        (self.0, Json(json!({"error": self.1}))).into_response()
+    }
+}
+
+/// All routes of contract and development.
+pub fn router(stack: Arc<Stack>) -> Router {
+    let front = Arc::new(Front { stack, page: Page::default() });
+    Router::new()
+        .route("/", get(show_page))
+        .route("/local/inbound", post(inbound).layer(DefaultBodyLimit::max(MAX_MESSAGE_OCTETS)))
+        .route("/local/scan", post(scan))
+        .route("/local/alerts", get(alerts))
+        .route("/v1/{*path}", any(api))
+        .with_state(front)
+}
+
+async fn api(State(front): State<Arc<Front>>, request: Request) -> Response<Body> {
+    let (parts, body) = request.into_parts();
+    let Ok(body) = axum::body::to_bytes(body, api_gateway::MAX_BODY_OCTETS).await else {
+        return StatusCode::PAYLOAD_TOO_LARGE.into_response();
+    };
+    let request_id = random_id();
+    let event = api_gateway::request(&parts.method, &parts.uri, &parts.headers, &body, &request_id);
+    let Ok(event) = event else { return StatusCode::BAD_REQUEST.into_response() };
+    let response = gatepost_validate::handle(&front.stack.gate, event, clock::now()).await;
+    front.page.note_answer(response.body());
+    api_gateway::response(response)
+}
+
+async fn inbound(
+    State(front): State<Arc<Front>>,
+    Query(parameters): Query<Vec<(String, String)>>,
+    message: Bytes,
+) -> Result<Json<Value>, Refusal> {
+    let session = session(parameters).map_err(|detail| Refusal(StatusCode::BAD_REQUEST, detail))?;
+    let message_id = session.message_id.as_str();
+    let key = format!("{INBOUND}{message_id}");
+    let messages = &front.stack.verifier.messages;
+    let put = messages.client.put_object().bucket(&messages.bucket).key(&key);
+    let put = put.body(session.stored(&message).into()).send().await;
+    put.map_err(|error| Refusal(StatusCode::BAD_GATEWAY, format!("not stored: {error}")))?;
+    let ses_answer = gatepost_verify_inbound::handle(&front.stack.verifier, session.event(), clock::now()).await;
+    let report = report(&front.stack, message_id).await;
+    front.page.note_report(&report);
+    Ok(Json(json!({"ses_answer": ses_answer, "report": report})))
+}
+
+fn session(parameters: Vec<(String, String)>) -> Result<Session, String> {
+    let now = Timestamp::try_from(clock::now()).unwrap_or(Timestamp::UNIX_EPOCH);
+    let mut session = Session {
+        message_id: MessageId::parse(&random_id()).map_err(|error| error.to_string())?,
+        client_ip: IpAddr::from([127, 0, 0, 1]),
+        helo: "localhost".to_owned(),
+        mail_from: String::new(),
+        rcpt_to: Vec::new(),
+        received_at: now.strftime("%Y-%m-%dT%H:%M:%S.000Z").to_string(),
+        received_date: now.strftime("%a, %d %b %Y %H:%M:%S +0000 (UTC)").to_string(),
+    };
+    for (name, value) in parameters {
+        match name.as_str() {
+            "client_ip" => session.client_ip = value.parse().map_err(|_| "client_ip is not an IP address")?,
+            "helo" => session.helo = value,
+            "mail_from" => session.mail_from = value,
+            "rcpt_to" => session.rcpt_to.push(value),
+            "message_id" => session.message_id = MessageId::parse(&value).map_err(|error| error.to_string())?,
+            unknown => return Err(format!("there is no parameter {unknown}")),
+        }
+    }
+    if session.rcpt_to.is_empty() {
+        session.rcpt_to.push(DEFAULT_RECIPIENT.to_owned());
+    }
+    session.check().map_err(|error| error.to_string())?;
+    Ok(session)
+}
+
+/// The report of a message: beside it, or where it was placed when the sweep has cleared `inbound/`.
+async fn report(stack: &Stack, message_id: &str) -> Value {
+    let placed = [Disposition::Deliver, Disposition::Quarantine, Disposition::Reject];
+    let prefixes = std::iter::once(INBOUND).chain(placed.into_iter().filter_map(place));
+    for prefix in prefixes {
+        if let Ok(octets) = stack.verifier.messages.fetch_key(&report_key(prefix, message_id)).await {
+            return serde_json::from_slice(&octets).unwrap_or(Value::Null);
+        }
+    }
+    Value::Null
+}
+
+async fn scan(
+    State(front): State<Arc<Front>>,
+    Query(parameters): Query<Vec<(String, String)>>,
+) -> Result<Json<Value>, Refusal> {
+    let now = scan_time(&parameters).map_err(|detail| Refusal(StatusCode::BAD_REQUEST, detail))?;
+    let failed = |error: &dyn std::error::Error| Refusal(StatusCode::SERVICE_UNAVAILABLE, error.to_string());
+    let counters = front.stack.gate.counters();
+    counters.flush(Bucket::of(clock::now())).await.map_err(|error| failed(&error))?;
+    let scanned = gatepost_anomaly_scan::handle(&front.stack.scanner, now).await.map_err(|error| failed(&error))?;
+    Ok(Json(json!(scanned)))
+}
+
+fn scan_time(parameters: &[(String, String)]) -> Result<SystemTime, String> {
+    let Some((_, text)) = parameters.iter().find(|(name, _)| name == "now") else { return Ok(clock::now()) };
+    // In a query a plus means a space, and people forget to encode it.
+    let time: Timestamp = text.replace(' ', "+").parse().map_err(|_| "now is not an RFC 3339 time")?;
+    Ok(time.into())
+}
+
+async fn alerts(State(front): State<Arc<Front>>) -> Json<Value> {
+    Json(json!(front.stack.sns.published()))
+}
+
+async fn show_page(State(front): State<Arc<Front>>) -> Html<String> {
+    let series = front.stack.scanner.models.load().await.unwrap_or_default();
+    Html(front.page.render(&series, &front.stack.sns.published()))
+}
+
+fn random_id() -> String {
+    let mut octets = [0; 16];
+    match getrandom::fill(&mut octets) {
+        Ok(()) => hex(&octets),
+        Err(_) => "unnamed".to_owned(),
+    }
+}
