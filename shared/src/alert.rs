@@ -75,7 +75,7 @@ impl Alert {
     /// `recent` are the latest values of the incident's channel, oldest first; the last two hours are drawn.
     #[must_use]
     pub fn new(series: &str, event: AlertEvent, recent: &[f64]) -> Self {
-        let recent = recent[recent.len().saturating_sub(SPARKLINE)..].to_vec();
+        let recent = recent.iter().copied().skip(recent.len().saturating_sub(SPARKLINE)).collect();
         Self { series: series.chars().take(LONGEST_SERIES).collect(), event, recent, page_key: None }
     }
 
@@ -207,7 +207,7 @@ pub fn sparkline(values: &[f64]) -> String {
 fn bar(value: f64, largest: f64) -> char {
     let eighths = if largest > 0.0 { value.max(0.0) / largest * 7.0 } else { 0.0 };
     let height = (0..7_u8).filter(|&step| f64::from(step) + 0.5 <= eighths).count();
-    BARS[height]
+    BARS.get(height).copied().unwrap_or(' ')
 }
 
 fn json(value: &impl Serialize) -> String {

@@ -3,6 +3,11 @@
 //! Authentication says which domain a message comes from; that helps only if it is the domain a reader sees. So a From
 //! field that two readers could understand differently has no author here, however sensible one of the readings is.
 
+#![expect(
+    clippy::indexing_slicing,
+    reason = "offsets come from a scan of the same slice, and property tests feed any octets"
+)]
+
 use idna::uts46::{AsciiDenyList, DnsLength, Hyphens, Uts46};
 
 use crate::encoded_word;
@@ -499,6 +504,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::too_many_lines, reason = "a table")]
     fn whatever_could_be_read_in_two_ways_has_no_author() {
         use AuthorFault::*;
         for (value, expected) in [

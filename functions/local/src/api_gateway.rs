@@ -72,7 +72,8 @@ fn context(method: &Method, uri: &Uri, headers: &HeaderMap, request_id: &str) ->
         "timeEpoch": 0,
     });
     if let Some(pem) = headers.get(CLIENT_CERTIFICATE).and_then(|value| value.to_str().ok()) {
-        context["authentication"] = json!({"clientCert": {"clientCertPem": percent_decoded(pem)}});
+        let certificate = json!({"clientCert": {"clientCertPem": percent_decoded(pem)}});
+        context.as_object_mut().map(|fields| fields.insert("authentication".to_owned(), certificate));
     }
     context
 }

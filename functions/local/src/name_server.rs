@@ -114,7 +114,7 @@ async fn serve_udp(socket: Arc<UdpSocket>, responder: Arc<Responder>) {
             continue;
         };
         while pending.try_join_next().is_some() {}
-        let query = &packet[..length];
+        let query = packet.get(..length).unwrap_or_default();
         let limit = udp_limit(query);
         match responder.respond(query) {
             Response::Ready(message) => send(&socket, client, &message, limit).await,

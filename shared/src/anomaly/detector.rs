@@ -1,5 +1,7 @@
 //! The model of one series: distances, measured by their own extremes, into one judgement per bucket.
 
+#![expect(clippy::indexing_slicing, reason = "slots are constants or counted modulo the length of their array")]
+
 use serde::{Deserialize, Serialize};
 
 use super::cold_start::{flood_level, is_limited_flood};

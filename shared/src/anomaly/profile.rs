@@ -1,5 +1,7 @@
 //! What a bucket is expected to carry: the hour of the week, shrunk towards the hour of the day, times the level of late.
 
+#![expect(clippy::indexing_slicing, reason = "slots are constants or counted modulo the length of their array")]
+
 use crate::bucket::Bucket;
 
 /// Observations of an hour of the week after which it forgets as fast as it learns: three weeks.

@@ -1,5 +1,7 @@
 //! How far the latest buckets are from what was expected: one signed statistic per channel and time scale.
 
+#![expect(clippy::indexing_slicing, reason = "slots are constants or counted modulo the length of their array")]
+
 use super::Channel;
 use super::profile::Profile;
 use crate::bucket::Bucket;

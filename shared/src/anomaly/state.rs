@@ -47,7 +47,7 @@ impl TryFrom<Saved> for Model {
         }
         let packed = STANDARD_NO_PAD.decode(&saved.numbers).map_err(|_| ModelError::Damaged)?;
         let (quads, rest) = packed.as_chunks::<4>();
-        let mut model = Model { last: saved.last, seen: saved.seen, ..Model::new(saved.measure) };
+        let mut model = Self { last: saved.last, seen: saved.seen, ..Self::new(saved.measure) };
         if !rest.is_empty() || quads.len() != numbers(&mut model).count() {
             return Err(ModelError::Damaged);
         }

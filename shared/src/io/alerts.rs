@@ -41,7 +41,7 @@ enum PublishError {
     #[error("an attribute is incomplete")]
     Attribute(#[source] BuildError),
     #[error("SNS did not take the alert")]
-    Refused(#[from] aws_sdk_sns::error::SdkError<aws_sdk_sns::operation::publish::PublishError>),
+    Refused(#[source] Box<aws_sdk_sns::error::SdkError<aws_sdk_sns::operation::publish::PublishError>>),
 }
 
 /// The write that puts an alert into the outbox, to be part of a transaction.
@@ -107,7 +107,7 @@ impl Outbox {
             let value = value.set_string_value(read_text(item, &attribute(name))).build();
             publish = publish.message_attributes(name, value.map_err(PublishError::Attribute)?);
         }
-        publish.send().await?;
+        publish.send().await.map_err(|error| PublishError::Refused(Box::new(error)))?;
         Ok(())
     }
 

@@ -3,6 +3,8 @@
 //! The parser of hickory-proto joins no quoted text within parentheses and misreads `\DDD`, both of which long DKIM
 //! keys and test data use; it is used here for the data of types other than TXT.
 
+#![expect(clippy::indexing_slicing, reason = "offsets come from a scan of the same text")]
+
 use hickory_resolver::proto::ProtoError;
 use hickory_resolver::proto::rr::rdata::{NULL, TXT};
 use hickory_resolver::proto::rr::{Name, RData, Record, RecordType};
