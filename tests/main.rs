@@ -2,4 +2,5 @@
 
 #![expect(clippy::panic, clippy::indexing_slicing, reason = "a test that fails panics")]
 
+mod readme;
 mod stack;

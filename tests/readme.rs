@@ -1,0 +1,75 @@
+//! The examples of the README, as printed. `…` stands for what differs from run to run.
+
+use gatepost::bucket::Bucket;
+use gatepost_local::clock;
+use serde_json::{Value, json};
+
+use crate::stack::{Stack, root};
+
+fn readme() -> String {
+    std::fs::read_to_string(root().join("README.md")).expect("a README")
+}
+
+/// The JSON block behind a marker.
+fn shown(marker: &str) -> Value {
+    let text = readme();
+    let (_, after) = text.split_once(&format!("<!-- {marker} -->\n```json\n")).expect("the marker and its block");
+    let (block, _) = after.split_once("```").expect("the block ends");
+    serde_json::from_str(block).expect("JSON")
+}
+
+/// Compares all but what is shown as `…`, alone or at the end of a text.
+#[track_caller]
+fn assert_as_shown(shown: &Value, real: &Value, path: &str) {
+    match (shown, real) {
+        (Value::String(text), _) if text == "…" => {}
+        (Value::String(text), Value::String(real)) if text.ends_with('…') => {
+            assert!(real.starts_with(text.trim_end_matches('…')), "{path}: {real:?}");
+        }
+        (Value::Object(shown), Value::Object(real)) => {
+            let names = |map: &serde_json::Map<String, Value>| map.keys().cloned().collect::<Vec<_>>();
+            assert_eq!(names(shown), names(real), "{path}");
+            shown.iter().for_each(|(name, value)| assert_as_shown(value, &real[name], &format!("{path}.{name}")));
+        }
+        (Value::Array(shown), Value::Array(real)) => {
+            assert_eq!(shown.len(), real.len(), "{path}");
+            shown.iter().zip(real).for_each(|(shown, real)| assert_as_shown(shown, real, path));
+        }
+        _ => assert_eq!(shown, real, "{path}"),
+    }
+}
+
+#[tokio::test]
+async fn the_request_of_the_readme_gets_the_printed_answer() {
+    let stack = Stack::start().await;
+    let question = json!({"email": "Sales@Loopback.Example", "flow": "signup"});
+    assert!(readme().contains(&question.to_string().replace("\":\"", "\": \"").replace(",\"", ", \"")));
+    assert_as_shown(&shown("answer"), &stack.validate(question).await.expect_status(200).json(), "answer");
+}
+
+#[tokio::test]
+async fn the_message_of_the_readme_gets_the_printed_report() {
+    let stack = Stack::start().await;
+    let message = std::fs::read(root().join("events/messages/dmarc-reject.eml")).expect("the example message");
+    let session = [
+        ("client_ip", "203.0.113.66"),
+        ("helo", "mail.attacker.example"),
+        ("mail_from", "bounce@attacker.example"),
+        ("rcpt_to", "ann@receiver.example"),
+    ];
+    let answer = stack.inbound(&session, message).await.expect_status(200).json();
+    assert_as_shown(&shown("inbound dmarc-reject"), &answer, "inbound");
+}
+
+#[tokio::test]
+async fn the_flood_of_the_readme_becomes_the_printed_alert() {
+    let stack = Stack::start().await;
+    for _ in 0..300 {
+        stack.validate(json!({"email": "ann@example.com"})).await;
+    }
+    stack.scan(&Bucket::of(clock::now()).next().rfc3339()).await;
+    let opened = stack.alerts().await.into_iter().next().expect("an alert");
+    let message: Value = serde_json::from_str(opened["Message"].as_str().expect("text")).expect("JSON");
+    let default: Value = serde_json::from_str(message["default"].as_str().expect("text")).expect("JSON");
+    assert_as_shown(&shown("alert"), &default, "alert");
+}
