@@ -63,6 +63,38 @@ pub enum AuthorFault {
 }
 
 impl AuthorFault {
+    /// Every fault of the From field itself; those of the header section have a list of their own.
+    pub const ALL: [Self; 28] = [
+        Self::Missing,
+        Self::SeveralFromFields,
+        Self::TooLong,
+        Self::NotUtf8,
+        Self::ControlCharacter,
+        Self::Empty,
+        Self::NoAddress,
+        Self::SeveralAddresses,
+        Self::SemicolonSeparator,
+        Self::GroupSyntax,
+        Self::SeveralAtSigns,
+        Self::SeveralAngleAddresses,
+        Self::NestedAngleAddress,
+        Self::SourceRoute,
+        Self::CommentInAddress,
+        Self::WhiteSpaceInAddress,
+        Self::EncodedWordInAddress,
+        Self::QuotedLocalPart,
+        Self::BadLocalPart,
+        Self::TextAfterAddress,
+        Self::AddressAsDisplayName,
+        Self::AngleAddressInDisplayName,
+        Self::IpLiteral,
+        Self::TrailingDot,
+        Self::SingleLabelDomain,
+        Self::BadDomain,
+        Self::UndecodableDomain,
+        Self::Unparseable,
+    ];
+
     /// Stable, for findings.
     #[must_use]
     pub const fn code(self) -> &'static str {

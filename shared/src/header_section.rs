@@ -65,6 +65,22 @@ pub enum HeaderFault {
 }
 
 impl HeaderFault {
+    /// Every fault.
+    pub const ALL: [Self; 12] = [
+        Self::BareCr,
+        Self::BareLf,
+        Self::LfOnly,
+        Self::Nul,
+        Self::WhiteSpaceBeforeColon,
+        Self::LineWithoutColon,
+        Self::BadFieldName,
+        Self::FirstLineFolded,
+        Self::WhiteSpaceLine,
+        Self::TooManyFields,
+        Self::FieldTooLong,
+        Self::MissingBlankLine,
+    ];
+
     /// Stable, for findings.
     #[must_use]
     pub const fn code(self) -> &'static str {

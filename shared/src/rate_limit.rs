@@ -71,15 +71,22 @@ pub struct Charge {
     increment_us: u64,
 }
 
-/// What to ask of the store next.
+/// What to do next about a charge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
+    /// Ask this of the store.
+    Write(Write),
+    /// Refuse without a write; the caller may come back after this long.
+    Refuse(Duration),
+}
+
+/// A conditional write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Write {
     /// Add the increment if the TAT is absent or lies between floor and ceiling.
     Advance,
     /// Set the TAT to now plus the increment if it lies below the floor.
     Reset,
-    /// Refuse without a write; the caller may come back after this long.
-    Refuse(Duration),
 }
 
 /// What a caller has left, for the `RateLimit` field.
@@ -106,8 +113,8 @@ impl Charge {
     pub fn step(&self, tat_us: Option<u64>) -> Step {
         match tat_us {
             Some(tat_us) if self.ceiling_us() < tat_us => self.refuse(tat_us),
-            Some(tat_us) if tat_us < self.floor_us() => Step::Reset,
-            Some(_) | None => Step::Advance,
+            Some(tat_us) if tat_us < self.floor_us() => Step::Write(Write::Reset),
+            Some(_) | None => Step::Write(Write::Advance),
         }
     }
 
@@ -167,12 +174,14 @@ mod tests {
         let mut step = charge.step(None);
         loop {
             match (step, *tat_us) {
-                (Step::Advance, None) => break *tat_us = Some(charge.now_us() + charge.increment_us()),
-                (Step::Advance, Some(tat)) if (charge.floor_us()..=charge.ceiling_us()).contains(&tat) => {
+                (Step::Write(Write::Advance), None) => break *tat_us = Some(charge.now_us() + charge.increment_us()),
+                (Step::Write(Write::Advance), Some(tat))
+                    if (charge.floor_us()..=charge.ceiling_us()).contains(&tat) =>
+                {
                     break *tat_us = Some(tat + charge.increment_us());
                 }
-                (Step::Advance, Some(tat)) => step = charge.step(Some(tat)),
-                (Step::Reset, _) => break *tat_us = Some(charge.now_us() + charge.increment_us()),
+                (Step::Write(Write::Advance), Some(tat)) => step = charge.step(Some(tat)),
+                (Step::Write(Write::Reset), _) => break *tat_us = Some(charge.now_us() + charge.increment_us()),
                 (Step::Refuse(wait), _) => return Err(wait),
             }
         }
@@ -234,7 +243,7 @@ mod tests {
         let charge = Charge::new(Quota::new(60, 4), 1, NOW_US).expect("one permit fits");
         let beyond = charge.ceiling_us() + 2_500_000;
         assert_eq!(charge.step(Some(beyond)), Step::Refuse(Duration::from_millis(2_500)));
-        assert_eq!(charge.step(Some(charge.floor_us() - 1)), Step::Reset);
-        assert_eq!(charge.step(Some(charge.ceiling_us())), Step::Advance);
+        assert_eq!(charge.step(Some(charge.floor_us() - 1)), Step::Write(Write::Reset));
+        assert_eq!(charge.step(Some(charge.ceiling_us())), Step::Write(Write::Advance));
     }
 }

@@ -7,7 +7,10 @@ use std::time::SystemTime;
 
 use gatepost::{
     config::{self, ConfigError, Reader},
-    io::{alerts::Outbox, functions::Function, ledger::Ledger, messages::Messages, models::Models, table::TableError},
+    io::{
+        alerts::Outbox, functions::Function, ledger::Ledger, messages::Messages, series_state::Models,
+        table::TableError,
+    },
 };
 use serde::Serialize;
 

@@ -1,7 +1,7 @@
 //! Lambda bootstrap of `anomaly-scan`.
 
 use gatepost::io::{
-    alerts::Outbox, aws, functions::Function, ledger::Ledger, messages::Messages, models::Models, table::Table,
+    alerts::Outbox, aws, functions::Function, ledger::Ledger, messages::Messages, series_state::Models, table::Table,
     telemetry,
 };
 use gatepost_anomaly_scan::{ScanConfig, Scanner, handle};
@@ -11,7 +11,7 @@ use serde_json::Value;
 #[tokio::main(flavor = "current_thread")]
 #[expect(clippy::disallowed_methods, reason = "main is where clock and environment are read")]
 async fn main() -> Result<(), Error> {
-    telemetry::start();
+    telemetry::start(std::env::var(telemetry::FILTER_VARIABLE).ok().as_deref());
     let config = ScanConfig::read(|name| std::env::var(name).ok())?;
     let scanner = scanner(config).await;
     lambda_runtime::run(service_fn(async |_: LambdaEvent<Value>| {

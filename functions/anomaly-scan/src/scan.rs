@@ -13,7 +13,7 @@ use gatepost::{
     io::{
         alerts::enqueue,
         counters::{BucketActivity, read_hour},
-        models::{Loaded, Saved, Watermark},
+        series_state::{Loaded, Saved, Watermark},
         table::{TableError, unix_seconds},
     },
 };

@@ -11,6 +11,19 @@ use crate::zip;
 /// Findings returned for one message: the strictest when there are more.
 pub const MAX_FINDINGS: usize = 100;
 
+/// Codes of the findings that this file makes, with the README's words.
+pub const FINDING_CODES: &[(&str, &str)] = &[
+    ("executable_attachment", "the attachment is a program"),
+    ("script_attachment", "the attachment runs when it is opened"),
+    ("disk_image_attachment", "the attachment is a disk image, whose files no scanner sees"),
+    ("double_extension", "a harmless extension in front of the real one hides what the file is"),
+    ("rtlo_file_name", "a character in the file name turns the reading direction and so moves the extension"),
+    ("encrypted_archive", "the archive needs a password and cannot be inspected"),
+    ("type_mismatch", "name or declared type promise what the content is not"),
+    ("mime_limit_exceeded", "more parts, names or levels than are looked at"),
+    ("inspection_failed", "the attachments could not be inspected"),
+];
+
 /// Judges every part of `message` (RFC 5322 with RFC 2045 to 2049) by its name, its declared type and its bytes.
 ///
 /// Locations are part paths as IMAP numbers them (RFC 9051 §6.4.5), followed by the file name: `1.2 invoice.pdf`.

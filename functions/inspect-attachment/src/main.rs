@@ -20,7 +20,7 @@ fn main() -> Result<(), Error> {
 #[tokio::main(flavor = "current_thread")]
 #[expect(clippy::disallowed_methods, reason = "main is where the environment is read")]
 async fn serve() -> Result<(), Error> {
-    telemetry::start();
+    telemetry::start(std::env::var(telemetry::FILTER_VARIABLE).ok().as_deref());
     let mut read = Reader::new(|name| std::env::var(name).ok());
     let bucket = read.required(config::BUCKET);
     let bucket = read.finish(bucket)?;

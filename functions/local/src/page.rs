@@ -6,7 +6,7 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use gatepost::{alert::sparkline, io::models::Loaded};
+use gatepost::{alert::sparkline, io::series_state::Loaded};
 use lambda_http::Body;
 use serde_json::Value;
 

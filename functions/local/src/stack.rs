@@ -19,7 +19,7 @@ use gatepost::{
         keys::Keys,
         ledger::Ledger,
         messages::Messages,
-        models::{Models, Watermark},
+        series_state::{Models, Watermark},
         table::Table,
     },
 };

@@ -18,7 +18,7 @@ use crate::after_answer::AfterAnswer;
 #[tokio::main(flavor = "current_thread")]
 #[expect(clippy::disallowed_methods, reason = "main is where clock and environment are read")]
 async fn main() -> Result<(), Error> {
-    telemetry::start();
+    telemetry::start(std::env::var(telemetry::FILTER_VARIABLE).ok().as_deref());
     let config = GateConfig::read(|name| std::env::var(name).ok())?;
     let gate = Arc::new(gate(&config).await?);
     let after_answer = AfterAnswer::register(Arc::clone(&gate)).await;

@@ -62,6 +62,17 @@ pub enum BoundaryFault {
 }
 
 impl BoundaryFault {
+    /// Every fault.
+    pub const ALL: [Self; 7] = [
+        Self::NoBlock,
+        Self::ForeignReceived,
+        Self::AmbiguousReceived,
+        Self::OtherMessage,
+        Self::NoClientIp,
+        Self::ClientIpsDisagree,
+        Self::SendersDisagree,
+    ];
+
     /// Stable, for findings.
     #[must_use]
     pub const fn code(self) -> &'static str {

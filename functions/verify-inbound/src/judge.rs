@@ -59,6 +59,12 @@ pub const FINDING_CODES: &[(&str, &str)] = &[
 ];
 
 impl Judge {
+    /// The same judge with less time: some of the deadline has passed already.
+    #[must_use]
+    pub fn within(&self, deadline: Duration) -> Self {
+        Self { deadline, ..self.clone() }
+    }
+
     /// Judges what the sender wrote. `inspection` looks into the attachments meanwhile.
     ///
     /// Always answers within the deadline; what was not known by then is a finding that defers.

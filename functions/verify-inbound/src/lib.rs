@@ -132,7 +132,8 @@ impl Verifier {
         let key = format!("{INBOUND}{message_id}");
         let inspection = self.inspector.inspect(&self.messages.bucket, &key);
         let patience = self.patience(claim, clock);
-        Ok(self.judge.report(message_id, &arrived, patience, inspection).await)
+        let judge = self.judge.within(clock.left_of(self.judge.deadline));
+        Ok(judge.report(message_id, &arrived, patience, inspection).await)
     }
 
     async fn record(&self, report: &Report, claim: &Claim, clock: Clock) -> Result<Disposition, VerifyError> {

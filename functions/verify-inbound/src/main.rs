@@ -11,7 +11,7 @@ use serde_json::Value;
 #[tokio::main(flavor = "current_thread")]
 #[expect(clippy::disallowed_methods, reason = "main is where clock and environment are read")]
 async fn main() -> Result<(), Error> {
-    telemetry::start();
+    telemetry::start(std::env::var(telemetry::FILTER_VARIABLE).ok().as_deref());
     let config = VerifierConfig::read(|name| std::env::var(name).ok())?;
     let verifier = verifier(config).await?;
     lambda_runtime::run(service_fn(async |event: LambdaEvent<Value>| {

@@ -95,6 +95,11 @@ impl Clock {
         Self { started_at: now, started: Instant::now() }
     }
 
+    /// What is left of a deadline that began with the invocation.
+    pub(crate) fn left_of(self, deadline: Duration) -> Duration {
+        deadline.saturating_sub(self.started.elapsed())
+    }
+
     pub(crate) fn now(self) -> SystemTime {
         self.started_at + self.started.elapsed()
     }

@@ -4,8 +4,8 @@ pub mod aws;
 pub mod counters;
 pub mod dns;
 pub mod keys;
-pub mod models;
 pub mod rate_limits;
+pub mod series_state;
 pub mod table;
 pub mod telemetry;
 

@@ -13,7 +13,7 @@ use aws_sdk_dynamodb::{
 };
 
 use super::table::{EXPIRES_AT, Table, TableError, key, number, read_number};
-use crate::rate_limit::{Charge, Quota, Remaining, Step};
+use crate::rate_limit::{Charge, Quota, Remaining, Step, Write};
 
 /// Callers remembered per instance. Forgetting one costs a write, never an admission too many.
 const REMEMBERED_CALLERS: usize = 10_000;
@@ -75,11 +75,11 @@ impl RateLimits {
         let charge = charge(quota, permits, now)?;
         let mut known = self.recall(caller);
         for _ in 0..MOST_WRITES {
-            let step = charge.step(known);
-            if let Step::Refuse(retry_after) = step {
-                return Err(RateLimitError::Refused { retry_after });
-            }
-            match self.write(caller, &charge, step).await? {
+            let write = match charge.step(known) {
+                Step::Refuse(retry_after) => return Err(RateLimitError::Refused { retry_after }),
+                Step::Write(write) => write,
+            };
+            match self.write(caller, &charge, write).await? {
                 Written::Moved { tat_us } => {
                     self.remember(caller, tat_us);
                     return Ok(charge.remaining(tat_us));
@@ -112,7 +112,7 @@ impl RateLimits {
         Ok(charge.remaining(next_us))
     }
 
-    async fn write(&self, caller: &str, charge: &Charge, step: Step) -> Result<Written, RateLimitError> {
+    async fn write(&self, caller: &str, charge: &Charge, write: Write) -> Result<Written, RateLimitError> {
         let update = self
             .table
             .client
@@ -123,12 +123,12 @@ impl RateLimits {
             .expression_attribute_values(":floor", number(charge.floor_us()))
             .return_values(ReturnValue::UpdatedNew)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-        let update = match step {
-            Step::Reset => update
+        let update = match write {
+            Write::Reset => update
                 .update_expression(format!("SET tat = :reset, {EXPIRES_AT} = :exp"))
                 .condition_expression("tat < :floor")
                 .expression_attribute_values(":reset", number(charge.now_us() + charge.increment_us())),
-            Step::Advance | Step::Refuse(_) => update
+            Write::Advance => update
                 .update_expression(format!("SET tat = if_not_exists(tat, :now) + :increment, {EXPIRES_AT} = :exp"))
                 .condition_expression("attribute_not_exists(tat) OR tat BETWEEN :floor AND :ceiling")
                 .expression_attribute_values(":now", number(charge.now_us()))

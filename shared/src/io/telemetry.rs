@@ -2,12 +2,18 @@
 
 use std::error::Error;
 
-use tracing_subscriber::{EnvFilter, fmt};
+use tracing_subscriber::{filter::Targets, fmt, layer::SubscriberExt, util::SubscriberInitExt};
 
-/// Starts logging for this process; a second call changes nothing. `RUST_LOG` chooses what is logged.
-pub fn start() {
-    let filter = EnvFilter::builder().with_default_directive(tracing::Level::INFO.into()).from_env_lossy();
-    let _ = fmt().json().flatten_event(true).with_env_filter(filter).with_writer(std::io::stderr).try_init();
+/// Names what is logged, as `warn` or `info,gatepost_validate=debug`.
+pub const FILTER_VARIABLE: &str = "RUST_LOG";
+
+/// Starts logging for this process; a second call changes nothing. What `filter` does not say is logged from info on.
+pub fn start(filter: Option<&str>) {
+    let everything = Targets::new().with_default(tracing::Level::INFO);
+    let filter = filter.and_then(|text| text.parse().ok()).unwrap_or(everything);
+    let json = fmt::layer().json().flatten_event(true).with_writer(std::io::stderr);
+    // A subscriber that is there already stays: a process logs in one way.
+    drop(tracing_subscriber::registry().with(filter).with(json).try_init());
 }
 
 /// An error with everything that caused it, for the log; never for a client.

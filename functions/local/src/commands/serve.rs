@@ -39,8 +39,9 @@ pub struct Args {
     counters: Vec<PathBuf>,
 }
 
+#[expect(clippy::disallowed_methods, reason = "a process has to read its environment somewhere")]
 pub(super) async fn run(args: Args) -> Result<(), CommandError> {
-    telemetry::start();
+    telemetry::start(std::env::var(telemetry::FILTER_VARIABLE).ok().as_deref());
     if let Some(folder) = &args.data {
         std::fs::create_dir_all(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
     }
