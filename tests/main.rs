@@ -2,5 +2,18 @@
 
 #![expect(clippy::panic, clippy::indexing_slicing, reason = "a test that fails panics")]
 
+mod alerts;
+mod bootstraps;
+mod command_line;
+mod conformance;
+mod faults;
+mod inbound;
+mod inbound_faults;
+mod limits;
+mod objects;
 mod readme;
+mod runtime_api;
 mod stack;
+mod table;
+mod tidy;
+mod validate;

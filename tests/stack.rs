@@ -26,6 +26,21 @@ use tokio::{
 /// A machine that runs several suites at once is slow, not dead.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// What cargo tells a running test about its package. A build script that watches these would run again in a cargo that
+/// inherited them, and everything above its crate would be built twice.
+const OF_THIS_PACKAGE: [&str; 7] = [
+    "CARGO_MANIFEST_DIR",
+    "CARGO_MANIFEST_LINKS",
+    "CARGO_PKG_NAME",
+    "CARGO_PKG_VERSION_MAJOR",
+    "CARGO_PKG_VERSION_MINOR",
+    "CARGO_PKG_VERSION_PATCH",
+    "CARGO_PKG_VERSION_PRE",
+];
+
+/// Settings of every stack, unless a test has its own: a stalled machine is no reason to fall back to a local limit.
+const PATIENT: (&str, &str) = ("GATEPOST_LIMITS_TIMEOUT_MS", "30000");
+
 /// Root of the workspace.
 pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests lies in the workspace")
@@ -45,8 +60,18 @@ fn build() -> PathBuf {
     if folder.ends_with("release") {
         cargo.arg("--release");
     }
+    for variable in OF_THIS_PACKAGE {
+        cargo.env_remove(variable);
+    }
     assert!(cargo.status().expect("cargo runs").success(), "the programs do not build");
     folder
+}
+
+/// A file of a test, in the build folder. `name` is unique among all tests.
+pub(crate) fn scratch_file(name: &str, content: &str) -> PathBuf {
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    std::fs::write(&path, content).expect("the build folder can be written to");
+    path
 }
 
 /// A running `gatepost serve`. Killed when dropped.
@@ -55,6 +80,7 @@ pub(crate) struct Stack {
     pub(crate) api_key: String,
     pub(crate) dynamodb: String,
     pub(crate) s3: String,
+    pub(crate) sns: String,
     child: Child,
     http: Client<HttpConnector, Full<Bytes>>,
     /// Kept open: a closed pipe would end the process at its next line.
@@ -77,7 +103,7 @@ impl Stack {
     /// With more arguments of `serve`, and variables in its environment.
     pub(crate) async fn start_with(arguments: &[&str], environment: &[(&str, &str)]) -> Self {
         let mut command = Command::new(program("gatepost"));
-        command.args(["serve", "--port", "0"]).args(arguments).envs(environment.iter().copied());
+        command.args(["serve", "--port", "0"]).args(arguments).envs([PATIENT]).envs(environment.iter().copied());
         command.stdout(Stdio::piped()).stderr(Stdio::null()).kill_on_drop(true);
         let mut child = command.spawn().expect("the program starts");
         let mut stdout = BufReader::new(child.stdout.take().expect("stdout is piped")).lines();
@@ -85,13 +111,21 @@ impl Stack {
         let api_key = line(&mut stdout, "api key: ").await;
         let dynamodb = line(&mut stdout, "dynamodb: ").await;
         let s3 = line(&mut stdout, "s3: ").await;
+        let sns = line(&mut stdout, "sns: ").await;
         let http = Client::builder(TokioExecutor::new()).build_http();
-        Self { url, api_key, dynamodb, s3, child, http, _stdout: stdout }
+        Self { url, api_key, dynamodb, s3, sns, child, http, _stdout: stdout }
     }
 
     /// `kill -9`.
     pub(crate) async fn kill(mut self) {
         self.child.kill().await.expect("it was running");
+    }
+
+    /// `kill -9` while somebody still waits for an answer.
+    pub(crate) async fn kill_meanwhile(&self) {
+        let id = self.child.id().expect("it was not waited for").to_string();
+        let status = Command::new("kill").args(["-9", &id]).status().await.expect("kill runs");
+        assert!(status.success(), "process {id} could not be killed");
     }
 
     /// `POST /v1/validate` with the development key.

@@ -22,6 +22,9 @@ pub struct Authentication {
 /// More signatures than this are not verified: each costs a key look-up and a public-key operation.
 pub const MAX_SIGNATURES: usize = 10;
 
+/// A longer ARC chain fails (RFC 8617 §4.2.1 allows 50; real ones have a handful).
+pub const MAX_ARC_SETS: usize = 50;
+
 /// More names than this in `h=` make a signature invalid here: the work grows with names times header fields.
 pub const MAX_SIGNED_FIELDS: usize = 200;
 
@@ -230,7 +233,10 @@ impl Authentication {
     }
 
     fn flood_finding(&self) -> Option<Finding> {
-        let detail = format!("{} signatures beyond the first {MAX_SIGNATURES} were ignored.", self.ignored_signatures);
+        let detail = format!(
+            "{} signatures were ignored: more than {MAX_SIGNATURES}, or each over {MAX_SIGNED_FIELDS} fields.",
+            self.ignored_signatures
+        );
         (0 < self.ignored_signatures).then(|| Finding::new("dkim_signature_flood", Severity::Review, detail))
     }
 

@@ -4,6 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::finding::{Finding, Severity};
 
+/// Code of the finding for a message that was not inspected.
+pub const FAILED: &str = "inspection_failed";
+
 /// The answer for one message.
 ///
 /// As JSON: `{"findings": [{"code", "severity", "detail", "location"}], "isolation": {"child_process": true}}`.
@@ -19,10 +22,14 @@ impl Inspection {
     /// The answer for a message that could not be judged: it is kept back, and the reason is told.
     #[must_use]
     pub fn failed(reason: &str) -> Self {
-        let detail = format!("The message was not inspected: {reason}.");
-        let finding = Finding::new("inspection_failed", Severity::Quarantine, detail).at("body");
-        Self { findings: vec![finding], child_process: false }
+        Self { findings: vec![failure(reason)], child_process: false }
     }
+}
+
+/// The finding for a message that could not be judged: silence would deliver it.
+#[must_use]
+pub fn failure(reason: &str) -> Finding {
+    Finding::new(FAILED, Severity::Quarantine, format!("The message was not inspected: {reason}.")).at("body")
 }
 
 #[derive(Serialize, Deserialize)]

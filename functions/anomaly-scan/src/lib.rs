@@ -70,6 +70,24 @@ pub struct Scanned {
 pub enum ScanError {
     #[error("the scan was not finished")]
     Table(#[from] TableError),
+    #[error("another scan was faster on {series}; the next one goes on from there")]
+    Outrun { series: String },
+}
+
+impl Scanned {
+    /// Adds what was done for other series.
+    fn add(&mut self, other: Self) {
+        self.series += other.series;
+        self.alerts_opened += other.alerts_opened;
+        self.alerts_closed += other.alerts_closed;
+    }
+
+    /// Adds what was done later, for mostly the same series.
+    fn follow(&mut self, step: Self) {
+        self.series = self.series.max(step.series);
+        self.alerts_opened += step.alerts_opened;
+        self.alerts_closed += step.alerts_closed;
+    }
 }
 
 /// Judges every complete bucket before `now` that was not judged yet, publishes what is pending, and sweeps.
@@ -77,12 +95,14 @@ pub enum ScanError {
 /// # Errors
 /// When the table did not answer. The sweep and the outbox are tried all the same.
 pub async fn handle(scanner: &Scanner, now: SystemTime) -> Result<Scanned, ScanError> {
-    let scanned = scanner.scan(now).await;
-    let published = scanner.outbox.publish_pending().await;
-    let messages_swept = scanner.sweep(now).await;
+    let scan_and_publish = async {
+        let scanned = scanner.scan(now).await;
+        (scanned, scanner.outbox.publish_pending().await)
+    };
+    let ((scanned, published), messages_swept) = tokio::join!(scan_and_publish, scanner.sweep(now));
     let (scanned, published) = (scanned?, published?);
     let scanned =
-        Scanned { alerts_published: published.sent, alerts_pending: published.failed, messages_swept, ..scanned };
+        Scanned { alerts_published: published.sent, alerts_pending: published.pending, messages_swept, ..scanned };
     tracing::info!(
         series = scanned.series,
         alerts.opened = scanned.alerts_opened,

@@ -1,5 +1,7 @@
 //! Lambda bootstrap of `anomaly-scan`.
 
+use std::time::Duration;
+
 use gatepost::io::{
     alerts::Outbox, aws, functions::Function, ledger::Ledger, messages::Messages, series_state::Models, table::Table,
     telemetry,
@@ -8,6 +10,9 @@ use gatepost_anomaly_scan::{ScanConfig, Scanner, handle};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use serde_json::Value;
 
+/// A bucket is judged this long after its end: instances write their counts after their answers.
+const LATE_COUNTERS: Duration = Duration::from_secs(90);
+
 #[tokio::main(flavor = "current_thread")]
 #[expect(clippy::disallowed_methods, reason = "main is where clock and environment are read")]
 async fn main() -> Result<(), Error> {
@@ -15,20 +20,20 @@ async fn main() -> Result<(), Error> {
     let config = ScanConfig::read(|name| std::env::var(name).ok())?;
     let scanner = scanner(config).await;
     lambda_runtime::run(service_fn(async |_: LambdaEvent<Value>| {
-        Ok::<_, Error>(handle(&scanner, std::time::SystemTime::now()).await?)
+        Ok::<_, Error>(handle(&scanner, std::time::SystemTime::now() - LATE_COUNTERS).await?)
     }))
     .await
 }
 
 async fn scanner(config: ScanConfig) -> Scanner {
     let calls = aws::configuration(aws::CALL).await;
-    let judgements = aws::with_deadline(&calls, aws::JUDGEMENT);
+    let judgements = aws::single_invocation(&calls, aws::JUDGEMENT);
     let table = Table { client: aws_sdk_dynamodb::Client::new(&calls), name: config.table };
     Scanner {
         models: Models { table: table.clone() },
         outbox: Outbox { table: table.clone(), sns: aws_sdk_sns::Client::new(&calls), topic: config.alert_topic },
         messages: Messages { client: aws_sdk_s3::Client::new(&calls), bucket: config.bucket },
         ledger: Ledger { table },
-        verifier: Function { client: aws_sdk_lambda::Client::new(&judgements), name: config.verifier },
+        verifier: Function { client: aws_sdk_lambda::Client::from_conf(judgements), name: config.verifier },
     }
 }

@@ -5,6 +5,7 @@ use std::{
     time::SystemTime,
 };
 
+use futures_util::{StreamExt, stream};
 use gatepost::{
     activity::{Channel, Tally},
     alert::Alert,
@@ -18,10 +19,16 @@ use gatepost::{
     },
 };
 
-use crate::{Scanned, Scanner};
+use crate::{ScanError, Scanned, Scanner};
 
 /// Buckets that one scan judges at most: a little over 40 days. The rest waits for the next scan.
 const MOST_BUCKETS: u32 = 12_000;
+
+/// Buckets between two saves: a series changes at most once a bucket, and one transaction takes 100 items.
+const STEP: u32 = 48;
+
+/// Series that are saved at the same time.
+const SAVES_AT_ONCE: usize = 16;
 
 /// Where the first scan ever begins: late counters of the last hour are still there.
 const FIRST_LOOK_BACK: u32 = 12;
@@ -32,19 +39,48 @@ struct Judged {
     loaded: Loaded,
     alerts: Vec<Alert>,
     events: Vec<State>,
+    has_changed: bool,
 }
 
 impl Scanner {
-    pub(crate) async fn scan(&self, now: SystemTime) -> Result<Scanned, TableError> {
+    /// Goes on from the watermark in steps, each saved before the next: a scan that is killed, or has much to catch up
+    /// with, loses nothing.
+    pub(crate) async fn scan(&self, now: SystemTime) -> Result<Scanned, ScanError> {
         let current = Bucket::of(now);
-        let watermark = self.models.watermark().await?.unwrap_or_else(|| first_watermark(current));
+        let mut watermark = self.models.watermark().await?.unwrap_or_else(|| first_watermark(current));
         let end = current.min(watermark.next.plus(MOST_BUCKETS));
+        let mut scanned = Scanned::default();
+        while watermark.next < end {
+            let step_end = end.min(watermark.next.plus(STEP));
+            let step = self.scan_step(watermark, step_end, now).await?;
+            scanned.follow(step);
+            watermark.next = step_end;
+            self.models.set_watermark(watermark).await?;
+        }
+        Ok(scanned)
+    }
+
+    /// Judges the buckets before `end` and saves. The watermark may move on only when every series was saved by this
+    /// scan: one that another scan or a failure has kept from it is met again.
+    async fn scan_step(&self, watermark: Watermark, end: Bucket, now: SystemTime) -> Result<Scanned, ScanError> {
         let mut series = self.known_series().await?;
         self.judge(&mut series, watermark, end).await?;
         close_stale(&mut series, end);
-        let scanned = self.save(series, now).await?;
-        self.models.set_watermark(Watermark { next: end.max(watermark.next), ..watermark }).await?;
-        Ok(scanned)
+        let saves: Vec<_> = series
+            .into_iter()
+            .filter(|(_, judged)| judged.has_changed)
+            .map(|(name, judged)| self.save(name, judged, now))
+            .collect();
+        let saves: Vec<_> = stream::iter(saves).buffer_unordered(SAVES_AT_ONCE).collect().await;
+        let mut scanned = Scanned::default();
+        let mut incomplete = None;
+        for save in saves {
+            match save {
+                Ok(saved) => scanned.add(saved),
+                Err(error) => incomplete = Some(error),
+            }
+        }
+        incomplete.map_or(Ok(scanned), Err)
     }
 
     async fn known_series(&self) -> Result<BTreeMap<String, Judged>, TableError> {
@@ -71,34 +107,32 @@ impl Scanner {
     }
 
     /// One transaction a series: its state and the alerts that follow from it.
-    async fn save(&self, series: BTreeMap<String, Judged>, now: SystemTime) -> Result<Scanned, TableError> {
-        let mut scanned = Scanned::default();
-        for (name, judged) in series.into_iter().filter(|(_, judged)| judged.has_changed()) {
-            let Judged { loaded, alerts, events } = judged;
-            let enqueued = alerts.iter().map(|alert| enqueue(&self.outbox.table.name, alert, unix_seconds(now)));
-            let enqueued = enqueued.collect::<Result<_, _>>().map_err(|error| TableError::new("alert", error))?;
-            if self.models.save(&name, &loaded.state, loaded.stands_at, enqueued).await? == Saved::Ours {
-                scanned.series += 1;
-                scanned.alerts_opened += events.iter().filter(|event| **event == State::Opened).count();
-                scanned.alerts_closed += events.iter().filter(|event| **event == State::Closed).count();
-            }
+    async fn save(&self, name: String, judged: Judged, now: SystemTime) -> Result<Scanned, ScanError> {
+        let Judged { loaded, alerts, events, .. } = judged;
+        let enqueued = alerts.iter().map(|alert| enqueue(&self.outbox.table.name, alert, unix_seconds(now)));
+        let enqueued = enqueued.collect::<Result<_, _>>().map_err(|error| TableError::new("alert", error))?;
+        match self.models.save(&name, &loaded.state, loaded.revision, enqueued).await? {
+            Saved::Outrun => Err(ScanError::Outrun { series: name }),
+            Saved::Ours => Ok(Scanned {
+                series: 1,
+                alerts_opened: events.iter().filter(|event| **event == State::Opened).count(),
+                alerts_closed: events.iter().filter(|event| **event == State::Closed).count(),
+                ..Scanned::default()
+            }),
         }
-        Ok(scanned)
     }
 }
 
 impl Judged {
-    fn has_changed(&self) -> bool {
-        self.loaded.state.model.last() != self.loaded.stands_at || !self.alerts.is_empty()
-    }
-
     fn observe(&mut self, name: &str, observation: &Observation) {
         let state = &mut self.loaded.state;
-        if state.model.last().is_some_and(|last| observation.bucket <= last) {
+        let is_known = state.model.last().is_some_and(|last| observation.bucket <= last);
+        if is_known || (observation.total == 0.0 && state.is_forgotten(observation.bucket)) {
             return;
         }
+        self.has_changed = true;
         let judgement = state.model.observe(observation);
-        state.remember(observation.total);
+        state.remember(observation.bucket, observation.total);
         let step = step(state.watch.as_ref(), name, &judgement, observation.bucket);
         state.watch = step.watch;
         self.tell(name, step.event);
@@ -106,6 +140,7 @@ impl Judged {
 
     fn tell(&mut self, name: &str, event: Option<AlertEvent>) {
         let Some(event) = event else { return };
+        self.has_changed = true;
         self.events.push(event.state);
         self.alerts.push(Alert::new(name, event, &self.loaded.state.recent));
     }

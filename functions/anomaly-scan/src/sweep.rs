@@ -9,6 +9,8 @@ use gatepost::{
     io::{ledger::Entry, messages::Waiting, table::unix_seconds},
 };
 
+use tokio::time::Instant;
+
 use crate::Scanner;
 
 /// A message without a report for this long was left behind; a deferred one is tried again as often.
@@ -21,12 +23,20 @@ const CLEARED_AFTER: Duration = Duration::from_secs(10 * 60);
 const MOST_MESSAGES: usize = 5_000;
 const AT_ONCE: usize = 8;
 
+/// Nothing is begun after this: the function has 120 s, and what was begun takes 30 s at most.
+const BEGIN_WITHIN: Duration = Duration::from_secs(70);
+
+/// A deferred message waits as long again as it has waited, up to this.
+const LONGEST_WAIT: Duration = Duration::from_secs(2 * 3600);
+
 /// What a waiting message needs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 enum Need {
-    /// To be judged, or judged again.
-    Judgement,
-    /// To be removed from `inbound/`, once it lies in these places.
+    /// To be judged, judged again, or put in its place, for these recipients (none when nobody knows them).
+    Verifier {
+        recipients: Vec<String>,
+    },
+    /// To be removed from `inbound/`.
     Clearing,
     Patience,
 }
@@ -35,20 +45,25 @@ impl Scanner {
     /// Hands what was left behind to the verifier, and clears what is done. Answers how many were handed over.
     /// Failures are logged; the next sweep meets the same messages.
     pub(crate) async fn sweep(&self, now: SystemTime) -> usize {
-        let waiting = match self.messages.waiting(MOST_MESSAGES).await {
+        let mut waiting = match self.messages.waiting(MOST_MESSAGES).await {
             Ok(waiting) => waiting,
             Err(error) => {
                 tracing::error!(cause = %error, "inbound messages cannot be listed");
                 return 0;
             }
         };
-        let sweeps: Vec<_> = waiting.iter().map(|message| self.sweep_one(message, now)).collect();
+        // Another one first each time: a few that hang must not keep the others from their turn.
+        let turn = usize::try_from(unix_seconds(now) / 60).unwrap_or(0);
+        let first = turn.wrapping_mul(AT_ONCE).checked_rem(waiting.len()).unwrap_or(0);
+        waiting.rotate_left(first);
+        let begin_until = Instant::now() + BEGIN_WITHIN;
+        let sweeps: Vec<_> = waiting.iter().map(|message| self.sweep_one(message, now, begin_until)).collect();
         let handed_over: Vec<bool> = stream::iter(sweeps).buffer_unordered(AT_ONCE).collect().await;
         handed_over.into_iter().filter(|handed_over| *handed_over).count()
     }
 
-    async fn sweep_one(&self, message: &Waiting, now: SystemTime) -> bool {
-        if age(message, now) < LEFT_BEHIND_AFTER {
+    async fn sweep_one(&self, message: &Waiting, now: SystemTime, begin_until: Instant) -> bool {
+        if age(message, now) < LEFT_BEHIND_AFTER || begin_until < Instant::now() {
             return false;
         }
         let entries = match self.ledger.entries(&message.message_id).await {
@@ -59,14 +74,14 @@ impl Scanner {
             }
         };
         match need(&entries, age(message, now), unix_seconds(now)) {
-            Need::Judgement => self.hand_over(message).await,
-            Need::Clearing => self.clear(message, &entries).await,
+            Need::Verifier { recipients } => self.hand_over(message, &recipients).await,
+            Need::Clearing => self.clear(message).await,
             Need::Patience => false,
         }
     }
 
-    async fn hand_over(&self, message: &Waiting) -> bool {
-        let event = serde_json::json!({"sweep": {"message_id": message.message_id}});
+    async fn hand_over(&self, message: &Waiting, recipients: &[String]) -> bool {
+        let event = serde_json::json!({"sweep": {"message_id": message.message_id, "recipients": recipients}});
         match self.verifier.invoke(event.to_string().into_bytes()).await {
             Ok(_) => true,
             Err(error) => {
@@ -76,18 +91,7 @@ impl Scanner {
         }
     }
 
-    /// A decided message that does not lie in its place was interrupted while it was copied: the verifier finishes it.
-    async fn clear(&self, message: &Waiting, entries: &[Entry]) -> bool {
-        for disposition in entries.iter().filter_map(|entry| entry.disposition) {
-            match self.messages.is_placed(&message.message_id, disposition).await {
-                Ok(true) => {}
-                Ok(false) => return self.hand_over(message).await,
-                Err(error) => {
-                    tracing::error!(message.id = message.message_id, cause = %error, "not cleared");
-                    return false;
-                }
-            }
-        }
+    async fn clear(&self, message: &Waiting) -> bool {
         if let Err(error) = self.messages.clear_inbound(&message.message_id).await {
             tracing::error!(message.id = message.message_id, cause = %error, "not cleared");
         }
@@ -96,19 +100,24 @@ impl Scanner {
 }
 
 fn need(entries: &[Entry], age: Duration, now_s: u64) -> Need {
-    let undecided = |entry: &Entry| match entry.disposition {
+    let is_due = |entry: &&Entry| match entry.disposition {
         None => true,
-        Some(Disposition::Defer) => entry.judged_at_s + LEFT_BEHIND_AFTER.as_secs() <= now_s,
-        Some(Disposition::Deliver | Disposition::Quarantine | Disposition::Reject) => false,
+        Some(Disposition::Defer) => next_look_s(entry) <= now_s,
+        Some(Disposition::Deliver | Disposition::Quarantine | Disposition::Reject) => !entry.is_placed,
     };
-    let is_deferred = |entry: &Entry| entry.disposition == Some(Disposition::Defer);
-    if entries.is_empty() || entries.iter().any(undecided) {
-        Need::Judgement
-    } else if entries.iter().any(is_deferred) || age < CLEARED_AFTER {
-        Need::Patience
-    } else {
-        Need::Clearing
+    let is_done = |entry: &Entry| entry.decided().is_some() && entry.is_placed;
+    match entries.iter().find(is_due) {
+        Some(entry) => Need::Verifier { recipients: entry.recipients.clone() },
+        None if entries.is_empty() => Need::Verifier { recipients: Vec::new() },
+        None if entries.iter().all(is_done) && CLEARED_AFTER <= age => Need::Clearing,
+        None => Need::Patience,
     }
+}
+
+/// When a deferred message is judged again, in Unix seconds.
+fn next_look_s(entry: &Entry) -> u64 {
+    let waited_s = entry.judged_at_s.saturating_sub(entry.first_seen_s);
+    entry.judged_at_s + waited_s.clamp(LEFT_BEHIND_AFTER.as_secs(), LONGEST_WAIT.as_secs())
 }
 
 fn age(message: &Waiting, now: SystemTime) -> Duration {
@@ -121,24 +130,50 @@ mod tests {
 
     const NOW_S: u64 = 1_000_000;
 
-    fn entry(disposition: Option<Disposition>, judged_ago_s: u64) -> Entry {
-        Entry { recipients: Vec::new(), disposition, judged_at_s: NOW_S - judged_ago_s }
+    fn entry(disposition: Option<Disposition>, is_placed: bool, first_seen_ago_s: u64, judged_ago_s: u64) -> Entry {
+        Entry {
+            recipients: vec!["ann@receiver.example".to_owned()],
+            disposition,
+            is_placed,
+            first_seen_s: NOW_S - first_seen_ago_s,
+            judged_at_s: NOW_S - judged_ago_s,
+        }
+    }
+
+    fn verifier(recipients: &[&str]) -> Need {
+        Need::Verifier { recipients: recipients.iter().map(ToString::to_string).collect() }
     }
 
     #[test]
-    fn what_nobody_decided_is_judged_and_what_is_decided_is_cleared_later() {
+    fn what_nobody_decided_or_placed_goes_to_the_verifier_and_what_is_done_is_cleared_later() {
         use Disposition::{Defer, Deliver};
         let (six, eleven) = (Duration::from_secs(360), Duration::from_secs(660));
+        let to_ann = verifier(&["ann@receiver.example"]);
         for (entries, age, expected) in [
-            (vec![], six, Need::Judgement),
-            (vec![entry(None, 0)], six, Need::Judgement),
-            (vec![entry(Some(Defer), 299)], eleven, Need::Patience),
-            (vec![entry(Some(Defer), 300)], eleven, Need::Judgement),
-            (vec![entry(Some(Deliver), 360)], six, Need::Patience),
-            (vec![entry(Some(Deliver), 660)], eleven, Need::Clearing),
-            (vec![entry(Some(Deliver), 660), entry(None, 0)], eleven, Need::Judgement),
+            (vec![], six, verifier(&[])),
+            (vec![entry(None, false, 360, 0)], six, to_ann.clone()),
+            (vec![entry(Some(Deliver), false, 360, 360)], six, to_ann.clone()),
+            (vec![entry(Some(Deliver), true, 360, 360)], six, Need::Patience),
+            (vec![entry(Some(Deliver), true, 660, 660)], eleven, Need::Clearing),
+            (vec![entry(Some(Deliver), true, 660, 660), entry(None, false, 600, 0)], eleven, to_ann.clone()),
         ] {
             assert_eq!(need(&entries, age, NOW_S), expected, "{entries:?}");
+        }
+        assert_eq!(need(&[entry(Some(Defer), false, 299, 299)], six, NOW_S), Need::Patience);
+        assert_eq!(need(&[entry(Some(Defer), false, 300, 300)], six, NOW_S), to_ann);
+    }
+
+    #[test]
+    fn a_deferred_message_waits_as_long_again_as_it_has_waited_up_to_two_hours() {
+        use Disposition::Defer;
+        for (first_seen_ago_s, judged_ago_s, expected) in [
+            (1_000, 300, Need::Patience),
+            (1_400, 700, verifier(&["ann@receiver.example"])),
+            (80_000, 7_199, Need::Patience),
+            (80_000, 7_200, verifier(&["ann@receiver.example"])),
+        ] {
+            let entries = [entry(Some(Defer), false, first_seen_ago_s, judged_ago_s)];
+            assert_eq!(need(&entries, Duration::from_secs(first_seen_ago_s), NOW_S), expected, "{entries:?}");
         }
     }
 }

@@ -183,6 +183,6 @@ mod tests {
         run_child(io::repeat(b'a'), &mut answer).expect("memory can be read and written");
         let inspection: Inspection = serde_json::from_slice(&answer).expect("JSON of ours");
         let details: Vec<&str> = inspection.findings.iter().map(|finding| finding.detail.as_str()).collect();
-        assert_eq!(details, ["the message was not inspected: it is larger than 45 MB"]);
+        assert_eq!(details, ["The message was not inspected: it is larger than 45 MB."]);
     }
 }

@@ -1,6 +1,7 @@
 //! What is wrong with the attachments of one message: a pure function of its bytes.
 
 use gatepost::finding::{Finding, Severity};
+use gatepost::inspection::{FAILED, failure};
 use mail_parser::MessageParser;
 
 use crate::file_name::claimed_by_type;
@@ -21,7 +22,7 @@ pub const FINDING_CODES: &[(&str, &str)] = &[
     ("encrypted_archive", "the archive needs a password and cannot be inspected"),
     ("type_mismatch", "name or declared type promise what the content is not"),
     ("mime_limit_exceeded", "more parts, names or levels than are looked at"),
-    ("inspection_failed", "the attachments could not be inspected"),
+    (FAILED, "the attachments could not be inspected"),
 ];
 
 /// Judges every part of `message` (RFC 5322 with RFC 2045 to 2049) by its name, its declared type and its bytes.
@@ -30,20 +31,13 @@ pub const FINDING_CODES: &[(&str, &str)] = &[
 #[must_use]
 pub fn inspect(message: &[u8], limits: Limits) -> Vec<Finding> {
     let Some(parsed) = MessageParser::new().with_mime_headers().parse(message) else {
-        return vec![inspection_failed("the message has no header field")];
+        return vec![failure("the message has no header field")];
     };
     let mut findings = Vec::new();
     if visit_leaves(parsed, limits, |leaf| findings.extend(judge(leaf))) == Extent::Cut {
         findings.push(limit_exceeded(limits));
     }
     strictest(findings)
-}
-
-/// A message that could not be judged is kept back: silence would deliver it.
-#[must_use]
-pub fn inspection_failed(reason: &str) -> Finding {
-    Finding::new("inspection_failed", Severity::Quarantine, format!("the message was not inspected: {reason}"))
-        .at("body")
 }
 
 impl Leaf<'_> {

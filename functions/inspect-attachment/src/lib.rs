@@ -179,7 +179,7 @@ mod tests {
         ] {
             let inspection = handle(&inspector(answer).await, request(bucket, key)).await;
             let details: Vec<&str> = inspection.findings.iter().map(|finding| finding.detail.as_str()).collect();
-            assert_eq!(details, [format!("the message was not inspected: {reason}")], "{bucket} {key}");
+            assert_eq!(details, [format!("The message was not inspected: {reason}.")], "{bucket} {key}");
             assert!(!inspection.child_process);
         }
     }
@@ -189,6 +189,6 @@ mod tests {
         let endless = format!("HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n{}", "a".repeat(45_000_001));
         let inspection = handle(&inspector(endless).await, request("mail", "inbound/1")).await;
         let details: Vec<&str> = inspection.findings.iter().map(|finding| finding.detail.as_str()).collect();
-        assert_eq!(details, ["the message was not inspected: it is larger than 45 MB"]);
+        assert_eq!(details, ["The message was not inspected: it is larger than 45 MB."]);
     }
 }

@@ -42,13 +42,13 @@ pub struct Args {
 /// Why the history could not be judged; names the file and line to look at.
 #[derive(Debug, thiserror::Error)]
 pub enum BacktestError {
-    #[error("{}: {source}", path.display())]
+    #[error("{}", path.display())]
     File { path: PathBuf, source: io::Error },
     #[error("{}:{line}: {fault}", path.display())]
     Row { path: PathBuf, line: u64, fault: RowFault },
-    #[error("{}: {source}", path.display())]
+    #[error("{}", path.display())]
     Calendar { path: PathBuf, source: serde_json::Error },
-    #[error("calendar of series {series}: {source}")]
+    #[error("calendar of series {series}")]
     CalendarTime { series: String, source: BucketError },
     #[error("no .csv file in {}", .0.display())]
     NothingToRead(PathBuf),

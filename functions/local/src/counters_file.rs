@@ -20,11 +20,11 @@ pub struct History {
 /// Why the history cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum HistoryError {
-    #[error("{}: {source}", path.display())]
+    #[error("{}", path.display())]
     File { path: PathBuf, source: std::io::Error },
     #[error("{}: the first line has to be a header that begins with `ts`", path.display())]
     Header { path: PathBuf },
-    #[error("{}:{line}: {source}", path.display())]
+    #[error("{}:{line}", path.display())]
     Time { path: PathBuf, line: usize, source: BucketError },
     #[error("{}:{line}: {cell:?} is no count", path.display())]
     Count { path: PathBuf, line: usize, cell: String },

@@ -2,6 +2,7 @@
 
 use std::{net::IpAddr, sync::Arc, time::SystemTime};
 
+use aws_sdk_s3::error::ProvideErrorMetadata;
 use axum::{
     Json, Router,
     body::{Body, Bytes},
@@ -72,23 +73,29 @@ async fn inbound(
     Query(parameters): Query<Vec<(String, String)>>,
     message: Bytes,
 ) -> Result<Json<Value>, Refusal> {
-    let session = session(parameters).map_err(|detail| Refusal(StatusCode::BAD_REQUEST, detail))?;
+    let session = session(parameters)?;
     let message_id = session.message_id.as_str();
     let key = format!("{INBOUND}{message_id}");
     let messages = &front.stack.verifier.messages;
-    let put = messages.client.put_object().bucket(&messages.bucket).key(&key);
+    // A redelivery is another invocation; SES does not write the object again.
+    let put = messages.client.put_object().bucket(&messages.bucket).key(&key).if_none_match("*");
     let put = put.body(session.stored(&message).into()).send().await;
-    put.map_err(|error| Refusal(StatusCode::BAD_GATEWAY, format!("not stored: {error}")))?;
+    match put {
+        Err(error) if error.code() != Some("PreconditionFailed") => {
+            return Err(Refusal(StatusCode::BAD_GATEWAY, format!("not stored: {error}")));
+        }
+        Ok(_) | Err(_) => {}
+    }
     let ses_answer = gatepost_verify_inbound::handle(&front.stack.verifier, session.event(), clock::now()).await;
     let report = report(&front.stack, message_id).await;
     front.page.note_report(&report);
     Ok(Json(json!({"ses_answer": ses_answer, "report": report})))
 }
 
-fn session(parameters: Vec<(String, String)>) -> Result<Session, String> {
+fn session(parameters: Vec<(String, String)>) -> Result<Session, Refusal> {
     let now = Timestamp::try_from(clock::now()).unwrap_or(Timestamp::UNIX_EPOCH);
     let mut session = Session {
-        message_id: MessageId::parse(&random_id()).map_err(|error| error.to_string())?,
+        message_id: MessageId::parse(&random_id()).map_err(bad_request)?,
         client_ip: IpAddr::from([127, 0, 0, 1]),
         helo: "localhost".to_owned(),
         mail_from: String::new(),
@@ -98,18 +105,20 @@ fn session(parameters: Vec<(String, String)>) -> Result<Session, String> {
     };
     for (name, value) in parameters {
         match name.as_str() {
-            "client_ip" => session.client_ip = value.parse().map_err(|_| "client_ip is not an IP address")?,
+            "client_ip" => {
+                session.client_ip = value.parse().map_err(|_| bad_request("client_ip is not an IP address"))?
+            }
             "helo" => session.helo = value,
             "mail_from" => session.mail_from = value,
             "rcpt_to" => session.rcpt_to.push(value),
-            "message_id" => session.message_id = MessageId::parse(&value).map_err(|error| error.to_string())?,
-            unknown => return Err(format!("there is no parameter {unknown}")),
+            "message_id" => session.message_id = MessageId::parse(&value).map_err(bad_request)?,
+            unknown => return Err(bad_request(format!("there is no parameter {unknown}"))),
         }
     }
     if session.rcpt_to.is_empty() {
         session.rcpt_to.push(DEFAULT_RECIPIENT.to_owned());
     }
-    session.check().map_err(|error| error.to_string())?;
+    session.check().map_err(bad_request)?;
     Ok(session)
 }
 
@@ -129,7 +138,7 @@ async fn scan(
     State(front): State<Arc<Front>>,
     Query(parameters): Query<Vec<(String, String)>>,
 ) -> Result<Json<Value>, Refusal> {
-    let now = scan_time(&parameters).map_err(|detail| Refusal(StatusCode::BAD_REQUEST, detail))?;
+    let now = scan_time(&parameters)?;
     let failed = |error: &dyn std::error::Error| Refusal(StatusCode::SERVICE_UNAVAILABLE, error.to_string());
     let counters = front.stack.gate.counters();
     counters.flush(Bucket::of(clock::now())).await.map_err(|error| failed(&error))?;
@@ -137,11 +146,15 @@ async fn scan(
     Ok(Json(json!(scanned)))
 }
 
-fn scan_time(parameters: &[(String, String)]) -> Result<SystemTime, String> {
+fn scan_time(parameters: &[(String, String)]) -> Result<SystemTime, Refusal> {
     let Some((_, text)) = parameters.iter().find(|(name, _)| name == "now") else { return Ok(clock::now()) };
     // In a query a plus means a space, and people forget to encode it.
-    let time: Timestamp = text.replace(' ', "+").parse().map_err(|_| "now is not an RFC 3339 time")?;
+    let time: Timestamp = text.replace(' ', "+").parse().map_err(|_| bad_request("now is not an RFC 3339 time"))?;
     Ok(time.into())
+}
+
+fn bad_request(detail: impl ToString) -> Refusal {
+    Refusal(StatusCode::BAD_REQUEST, detail.to_string())
 }
 
 async fn alerts(State(front): State<Arc<Front>>) -> Json<Value> {

@@ -24,11 +24,11 @@ const LOCAL_DEFAULTS: &[(&str, &str)] = &[
 /// Why the settings cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum SettingsError {
-    #[error("{}: {source}", path.display())]
+    #[error("{}", path.display())]
     File { path: PathBuf, source: io::Error },
-    #[error("{}: {source}", path.display())]
+    #[error("{}", path.display())]
     Toml { path: PathBuf, source: toml::de::Error },
-    #[error("{}: {source}", path.display())]
+    #[error("{}", path.display())]
     Unknown { path: PathBuf, source: ConfigError },
 }
 

@@ -13,7 +13,7 @@ use gatepost::{
     io::{
         alerts::Outbox,
         authentication::Authenticator,
-        counters,
+        counters::{self, MailCounters},
         dns::Dns,
         functions::Function,
         keys::Keys,
@@ -178,7 +178,9 @@ fn verifier(
 ) -> Result<Verifier, CommandError> {
     let authenticator = Authenticator::new(resolution.server, config.dns_timeout)?;
     Ok(Verifier {
-        judge: Judge { authenticator, policy: config.policy, deadline: config.deadline },
+        judge: Judge { authenticator, policy: config.policy },
+        deadline: config.deadline,
+        counters: Arc::new(MailCounters::new(table.name.clone(), &hex(&random::<8>()?))),
         messages: Messages { client: clients.s3.clone(), bucket: config.bucket },
         ledger: Ledger { table: table.clone() },
         inspector: Function { client: clients::lambda(&endpoints.lambda, INSPECT_WITHIN), name: config.inspector },

@@ -1,14 +1,12 @@
 //! What is answered: the wire form of a verdict.
 
-use gatepost::{
-    rate_limit::{Quota, Remaining},
-    reason::Reason,
-};
+use gatepost::{rate_limit::Quota, reason::Reason};
 use lambda_http::{Body, Response, http::HeaderName};
 use serde::Serialize;
 
 use crate::{
     Judged,
+    gate::Admission,
     problem::{Problem, ProblemBody, ValidateError, WINDOW_SECONDS, whole_seconds},
 };
 
@@ -133,15 +131,14 @@ impl BatchItem {
 }
 
 /// A 200 with what is left of the caller's quota (draft-ietf-httpapi-ratelimit-headers).
-pub(crate) fn json(answer: &impl Serialize, quota: Quota, remaining: Remaining) -> Response<Body> {
+pub(crate) fn json(answer: &impl Serialize, quota: Quota, admission: Admission) -> Response<Body> {
     let mut response = Response::new(to_body(answer));
-    let left = format!("\"default\";r={};t={}", remaining.permits, whole_seconds(remaining.full_after));
-    for (name, value) in [
-        ("content-type", "application/json".to_owned()),
-        ("cache-control", "no-store".to_owned()),
-        ("ratelimit", left),
-        ("ratelimit-policy", policy_field(quota)),
-    ] {
+    let mut fields = vec![("content-type", "application/json".to_owned()), ("cache-control", "no-store".to_owned())];
+    if let Admission::Shared(remaining) = admission {
+        let left = format!("\"default\";r={};t={}", remaining.permits, whole_seconds(remaining.full_after));
+        fields.extend([("ratelimit", left), ("ratelimit-policy", policy_field(quota))]);
+    }
+    for (name, value) in fields {
         let value = value.parse().expect("written by us, in ASCII");
         response.headers_mut().insert(HeaderName::from_static(name), value);
     }

@@ -13,7 +13,7 @@ use gatepost::{
         dns::Dns,
         keys::Keys,
         rate_limits::{RateLimitError, RateLimits},
-        table::Table,
+        table::{Table, TableError},
     },
     mail_hosts::MailHosts,
     rate_limit::{Quota, Remaining},
@@ -61,6 +61,15 @@ impl GateConfig {
     }
 }
 
+/// By which limit a request was admitted.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Admission {
+    /// The one that all instances share: what is left can be told.
+    Shared(Remaining),
+    /// The local one, while the table does not answer: nothing can be promised.
+    Degraded,
+}
+
 /// Everything that a request needs.
 pub struct Gate {
     keys: Keys,
@@ -105,18 +114,35 @@ impl Gate {
         flow: Flow,
         permits: u64,
         now: SystemTime,
-    ) -> Result<Remaining, ValidateError> {
+    ) -> Result<Admission, ValidateError> {
         let admitted = match self.rate_limits.admit(&caller.id, caller.quota, permits, now).await {
             Err(RateLimitError::Unavailable(cause)) if fails_closed(flow) => {
                 return Err(ValidateError::Unavailable(cause));
             }
             Err(RateLimitError::Unavailable(cause)) => {
                 tracing::warn!(cause = %cause, "rate limit degraded to a local share");
-                self.rate_limits.admit_degraded(&caller.id, caller.quota, permits, now)
+                return self.admit_degraded(caller, flow, permits, now, cause);
             }
             decided => decided,
         };
-        admitted.map_err(|error| ValidateError::of_rate_limit(error, caller, flow))
+        let remaining = admitted.map_err(|error| ValidateError::of_rate_limit(error, caller, flow))?;
+        Ok(Admission::Shared(remaining))
+    }
+
+    /// What a local share cannot grant at once could be granted if the table answered: not the caller's mistake.
+    fn admit_degraded(
+        &self,
+        caller: &Caller,
+        flow: Flow,
+        permits: u64,
+        now: SystemTime,
+        cause: TableError,
+    ) -> Result<Admission, ValidateError> {
+        match self.rate_limits.admit_degraded(&caller.id, caller.quota, permits, now) {
+            Ok(_) => Ok(Admission::Degraded),
+            Err(RateLimitError::TooLarge { .. }) => Err(ValidateError::Unavailable(cause)),
+            Err(error) => Err(ValidateError::of_rate_limit(error, caller, flow)),
+        }
     }
 
     /// Asks DNS, unless the form of the address settles the matter.
@@ -153,7 +179,7 @@ impl Gate {
     }
 
     fn count(&self, flow: &str, client: &str, channels: &[Channel], now: SystemTime) {
-        self.counters.count(&series(flow, client), channels, 1, Bucket::of(now));
+        self.counters.count(&series(flow, client), channels, Bucket::of(now));
     }
 }
 

@@ -30,6 +30,9 @@ use crate::{
     question::{BatchQuestion, Question},
 };
 
+/// A host that was not found by then counts as not answered: API Gateway and the caller would give up on all of them.
+const ANSWER_WITHIN: Duration = Duration::from_secs(6);
+
 /// Addresses of one batch that are looked up at the same time.
 const CONCURRENT_LOOKUPS: usize = 16;
 
@@ -90,29 +93,42 @@ impl Asked<'_> {
         let batch = BatchQuestion::parse(self.request)?;
         let (remaining, results) =
             tokio::try_join!(self.gate.admit(&caller, batch.flow, batch.permits(), self.now), async {
-                Ok(self.judge_batch(&caller, &batch).await)
+                Ok(self.judge_batch(&batch).await)
             },)?;
+        for judged in results.iter().filter_map(|(_, judged)| judged.as_ref()) {
+            self.gate.count_verdict(&caller, batch.flow, &judged.verdict, self.now);
+        }
         self.log_batch(&caller, &batch);
+        let results = results.iter().map(|(email, judged)| self.batch_item(email, judged.as_ref())).collect();
         Ok(answer::json(&BatchAnswer { results, request_id: self.request_id }, caller.quota, remaining))
     }
 
     async fn judge(&self, email: &str, flow: Flow) -> Judged {
         let examination = examine(email);
-        let mail_hosts = self.gate.mail_hosts(&examination).await;
+        let asked = tokio::time::timeout_at(self.started + ANSWER_WITHIN, self.gate.mail_hosts(&examination));
+        let mail_hosts = asked.await.unwrap_or(MailHosts::TempError);
         let verdict = Verdict::new(&examination, &mail_hosts, flow);
         Judged { examination, mail_hosts, verdict }
     }
 
-    async fn judge_batch(&self, caller: &Caller, batch: &BatchQuestion) -> Vec<BatchItem> {
-        let items: Vec<_> = batch.emails.iter().map(|email| self.judge_item(caller, batch.flow, email)).collect();
+    /// In the order of the items; `None` for one that is no text.
+    async fn judge_batch<'b>(&self, batch: &'b BatchQuestion) -> Vec<(&'b str, Option<Judged>)> {
+        let items: Vec<_> = batch.emails.iter().map(|email| self.judge_item(email.as_str(), batch.flow)).collect();
         stream::iter(items).buffered(CONCURRENT_LOOKUPS).collect().await
     }
 
-    async fn judge_item(&self, caller: &Caller, flow: Flow, email: &serde_json::Value) -> BatchItem {
-        let Some(email) = email.as_str() else { return BatchItem::not_a_string(self.request_id) };
-        let judged = self.judge(email, flow).await;
-        self.gate.count_verdict(caller, flow, &judged.verdict, self.now);
-        BatchItem::Answer(Box::new(Answer::new(email, &judged, self.request_id)))
+    async fn judge_item<'b>(&self, email: Option<&'b str>, flow: Flow) -> (&'b str, Option<Judged>) {
+        match email {
+            Some(email) => (email, Some(self.judge(email, flow).await)),
+            None => ("", None),
+        }
+    }
+
+    fn batch_item(&self, email: &str, judged: Option<&Judged>) -> BatchItem {
+        match judged {
+            Some(judged) => BatchItem::Answer(Box::new(Answer::new(email, judged, self.request_id))),
+            None => BatchItem::not_a_string(self.request_id),
+        }
     }
 
     fn log_verdict(&self, caller: &Caller, flow: Flow, judged: &Judged) {

@@ -3,6 +3,7 @@
 use gatepost::verdict::Flow;
 use lambda_http::{Body, Request, http::header::CONTENT_TYPE};
 use serde::Deserialize;
+use serde_json::error::Category;
 
 use crate::problem::ValidateError;
 
@@ -77,7 +78,16 @@ fn json_body<T: for<'de> Deserialize<'de>>(request: &Request) -> Result<T, Valid
     if !is_json(request) {
         return Err(ValidateError::UnsupportedMediaType);
     }
-    serde_json::from_slice(octets).map_err(|error| bad_request(format!("the body is not what is expected: {error}")))
+    serde_json::from_slice(octets).map_err(|error| bad_request(unreadable(&error)))
+}
+
+/// Where the body is wrong, but none of its words: they may be an address, and this text is logged.
+fn unreadable(error: &serde_json::Error) -> String {
+    let fault = match error.classify() {
+        Category::Syntax | Category::Eof | Category::Io => "is not JSON",
+        Category::Data => "lacks a field or has one of another type",
+    };
+    format!("the body {fault} (line {}, column {})", error.line(), error.column())
 }
 
 /// `application/json`, with or without parameters.

@@ -8,7 +8,7 @@ use gatepost::{
 
 use crate::{
     boundary::{Boundary, BoundaryFault},
-    event::{MessageId, Receipt},
+    event::Receipt,
 };
 
 /// What is judged.
@@ -19,11 +19,14 @@ pub struct Arrived<'m> {
     pub written_by_sender: &'m [u8],
     /// Names of SES's own fields that the sender wrote as well.
     pub forged_fields: Vec<&'static str>,
+    /// SES's own scanner found a virus.
+    pub is_virus: bool,
 }
 
 /// Codes of the findings that this file makes, with the README's words.
 pub const FINDING_CODES: &[(&str, &str)] = &[
     ("envelope_out_of_bounds", "HELO, a path or the recipients are longer than SMTP allows"),
+    ("ses_virus_verdict", "SES's scanner found a virus"),
     ("forged_ses_fields", "the sender wrote header fields that only SES writes"),
 ];
 
@@ -31,7 +34,7 @@ impl<'m> Arrived<'m> {
     /// As SMTP handed it over, with no field of SES's.
     #[must_use]
     pub fn over_smtp(envelope: Envelope, message: &'m [u8]) -> Self {
-        Self { envelope, written_by_sender: message, forged_fields: Vec::new() }
+        Self { envelope, written_by_sender: message, forged_fields: Vec::new(), is_virus: false }
     }
 
     /// As SES stored it. Recipients that nobody named are read from the field that SES wrote.
@@ -39,16 +42,8 @@ impl<'m> Arrived<'m> {
     /// # Errors
     /// The finding that keeps the message back: without a certain envelope nothing can be judged.
     pub fn read(stored: &'m [u8], receipt: &Receipt, recipients: &[String]) -> Result<Self, Finding> {
-        Self::stored_as(stored, &receipt.message_id, receipt.mail_from.as_deref(), recipients)
-    }
-
-    fn stored_as(
-        stored: &'m [u8],
-        message_id: &MessageId,
-        mail_from: Option<&str>,
-        recipients: &[String],
-    ) -> Result<Self, Finding> {
-        let boundary = Boundary::of(&HeaderSection::parse(stored), message_id, mail_from).map_err(doubtful)?;
+        let section = HeaderSection::parse(stored);
+        let boundary = Boundary::of(&section, &receipt.message_id, receipt.mail_from.as_deref()).map_err(doubtful)?;
         let in_received = boundary.recipient_in_received.clone();
         let named: Vec<String> =
             if recipients.is_empty() { in_received.into_iter().collect() } else { recipients.to_vec() };
@@ -56,12 +51,18 @@ impl<'m> Arrived<'m> {
             Finding::new("envelope_out_of_bounds", Severity::Quarantine, format!("The envelope is unusable: {fault}."))
         })?;
         let written_by_sender = stored.get(boundary.sender_part_offset..).unwrap_or_default();
-        Ok(Self { envelope, written_by_sender, forged_fields: boundary.forged_fields })
+        let is_virus = receipt.virus_verdict.as_ref().or(boundary.virus_verdict.as_ref()).is_some_and(|v| v == "FAIL");
+        Ok(Self { envelope, written_by_sender, forged_fields: boundary.forged_fields, is_virus })
     }
 
-    pub(crate) fn finding(&self) -> Option<Finding> {
+    pub(crate) fn findings(&self) -> Vec<Finding> {
+        let virus = Finding::new("ses_virus_verdict", Severity::Quarantine, "SES's scanner found a virus.").at("body");
         let detail = format!("The sender wrote fields that only SES writes: {}.", self.forged_fields.join(", "));
-        (!self.forged_fields.is_empty()).then(|| Finding::new("forged_ses_fields", Severity::Review, detail))
+        let forged = Finding::new("forged_ses_fields", Severity::Review, detail);
+        [self.is_virus.then_some(virus), (!self.forged_fields.is_empty()).then_some(forged)]
+            .into_iter()
+            .flatten()
+            .collect()
     }
 }
 

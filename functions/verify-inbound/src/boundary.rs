@@ -38,6 +38,8 @@ pub struct Boundary {
     pub recipient_in_received: Option<String>,
     /// Where what the sender wrote begins. DKIM, ARC and the author are judged on the message from here on.
     pub sender_part_offset: usize,
+    /// What SES's scanner said, in SES's words.
+    pub virus_verdict: Option<String>,
     /// Names of fields that only SES has a reason to write, found below the boundary; each once.
     pub forged_fields: Vec<&'static str>,
 }
@@ -110,6 +112,7 @@ impl Boundary {
             mail_from: mail_from(&block.return_path.unfolded(), event_source)?,
             recipient_in_received: received.recipient,
             sender_part_offset: block.end,
+            virus_verdict: block.virus_verdict.map(Field::unfolded),
             forged_fields: forged_fields(&section.fields[block.fields..]),
         })
     }
@@ -138,6 +141,7 @@ struct Block<'s> {
     return_path: &'s Field<'s>,
     received: &'s Field<'s>,
     received_spf: &'s Field<'s>,
+    virus_verdict: Option<&'s Field<'s>>,
     /// How many fields belong to it.
     fields: usize,
     /// Where the next line of the message begins.
@@ -158,8 +162,8 @@ impl<'s> Block<'s> {
             }
         }
         match found {
-            [Some(return_path), Some(received), _, _, Some(received_spf), ..] => {
-                Ok(Self { return_path, received, received_spf, fields, end })
+            [Some(return_path), Some(received), _, virus_verdict, Some(received_spf), ..] => {
+                Ok(Self { return_path, received, received_spf, virus_verdict, fields, end })
             }
             _ => Err(BoundaryFault::NoBlock),
         }

@@ -18,7 +18,7 @@ pub const MAX_RECIPIENT_OCTETS: usize = 320;
 /// The same bound as that of an envelope's paths.
 pub const MAX_SENDER_OCTETS: usize = 512;
 
-/// The names of what SES puts in `Records`, and of our own `{"sweep": {"message_id": ".."}}`.
+/// The names of what SES puts in `Records`, and of our own `{"sweep": {"message_id": "..", "recipients": []}}`.
 #[derive(Debug, Deserialize)]
 pub struct Inbound {
     #[serde(rename = "Records")]
@@ -30,21 +30,12 @@ pub struct Inbound {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Receipt {
     pub message_id: MessageId,
-    pub origin: Origin,
     /// `mail.source`, the envelope sender; `None` when the event does not tell.
     pub mail_from: Option<String>,
     /// `receipt.recipients`, the envelope's recipients; empty when the event does not tell.
     pub recipients: Vec<String>,
     /// `PASS`, `FAIL`, `GRAY`, `PROCESSING_FAILED`, `DISABLED`, or what SES invents next.
-    pub spam_verdict: Option<String>,
     pub virus_verdict: Option<String>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Origin {
-    Ses,
-    /// The scheduled scan found the message without a report.
-    Sweep,
 }
 
 /// The name SES gave a message: 1 to 128 of letters, digits, `.`, `_` and `-`, not beginning with a dot. So it is safe
@@ -114,16 +105,16 @@ impl fmt::Display for MessageId {
 #[derive(Debug, Deserialize)]
 struct Sweep {
     message_id: String,
+    #[serde(default)]
+    recipients: Vec<String>,
 }
 
 impl Sweep {
     fn receipt(self) -> Result<Receipt, EventError> {
         Ok(Receipt {
             message_id: MessageId::parse(&self.message_id)?,
-            origin: Origin::Sweep,
             mail_from: None,
-            recipients: Vec::new(),
-            spam_verdict: None,
+            recipients: bounded_recipients(self.recipients)?,
             virus_verdict: None,
         })
     }
@@ -154,8 +145,6 @@ struct Mail {
 struct SesReceipt {
     recipients: Option<Vec<String>>,
     #[serde(default, deserialize_with = "if_as_expected")]
-    spam_verdict: Option<Verdict>,
-    #[serde(default, deserialize_with = "if_as_expected")]
     virus_verdict: Option<Verdict>,
 }
 
@@ -174,10 +163,8 @@ impl Record {
         let receipt = ses.receipt.unwrap_or_default();
         Ok(Receipt {
             message_id: MessageId::parse(&mail.message_id.ok_or(EventError::MessageId)?)?,
-            origin: Origin::Ses,
             mail_from: mail.source.map(bounded_sender).transpose()?,
             recipients: bounded_recipients(receipt.recipients.unwrap_or_default())?,
-            spam_verdict: receipt.spam_verdict.and_then(|verdict| verdict.status),
             virus_verdict: receipt.virus_verdict.and_then(|verdict| verdict.status),
         })
     }
@@ -222,10 +209,8 @@ mod tests {
         );
         let expected = Receipt {
             message_id: MessageId("o3vrnil0".to_owned()),
-            origin: Origin::Ses,
             mail_from: Some("bounce@mail.example.com".to_owned()),
             recipients: vec!["verify@in.example.net".to_owned()],
-            spam_verdict: Some("PASS".to_owned()),
             virus_verdict: Some("DISABLED".to_owned()),
         };
         assert_eq!(receipts.expect("a plain receipt"), [expected]);
@@ -242,8 +227,8 @@ mod tests {
             ),
         ] {
             let receipts = receipt(&mail, &rest).expect("only the message id is needed");
-            let Receipt { mail_from, recipients, spam_verdict, virus_verdict, .. } = &receipts[0];
-            assert_eq!((mail_from, recipients.len(), spam_verdict, virus_verdict), (&None, 0, &None, &None), "{mail}");
+            let Receipt { mail_from, recipients, virus_verdict, .. } = &receipts[0];
+            assert_eq!((mail_from, recipients.len(), virus_verdict), (&None, 0, &None), "{mail}");
         }
     }
 
@@ -256,7 +241,7 @@ mod tests {
     #[test]
     fn the_sweep_names_a_message_only() {
         let receipts = Inbound::parse(json!({"sweep": {"message_id": "AMAZON_SES-1.eml"}})).expect("a plain sweep");
-        assert_eq!((receipts[0].message_id.as_str(), receipts[0].origin), ("AMAZON_SES-1.eml", Origin::Sweep));
+        assert_eq!(receipts[0].message_id.as_str(), "AMAZON_SES-1.eml");
     }
 
     #[test]

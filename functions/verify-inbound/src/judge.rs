@@ -35,8 +35,14 @@ pub struct Policy {
 pub struct Judge {
     pub authenticator: Authenticator,
     pub policy: Policy,
-    /// For one message as a whole.
-    pub deadline: Duration,
+}
+
+/// What the caller grants a judgement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Terms {
+    pub patience: Patience,
+    /// For the message as a whole.
+    pub within: Duration,
 }
 
 /// How long a message may go on being deferred.
@@ -59,12 +65,6 @@ pub const FINDING_CODES: &[(&str, &str)] = &[
 ];
 
 impl Judge {
-    /// The same judge with less time: some of the deadline has passed already.
-    #[must_use]
-    pub fn within(&self, deadline: Duration) -> Self {
-        Self { deadline, ..self.clone() }
-    }
-
     /// Judges what the sender wrote. `inspection` looks into the attachments meanwhile.
     ///
     /// Always answers within the deadline; what was not known by then is a finding that defers.
@@ -72,13 +72,13 @@ impl Judge {
         &self,
         message_id: &str,
         arrived: &Arrived<'_>,
-        patience: Patience,
+        terms: Terms,
         inspection: impl Future<Output = Vec<Finding>>,
     ) -> Report {
         let started = Instant::now();
-        let judgement = tokio::time::timeout(self.deadline, self.judge(arrived, inspection)).await;
-        let mut judgement = judgement.unwrap_or_else(|_| Judgement::of_finding(deadline_exceeded(self.deadline)));
-        if judgement.disposition() == Disposition::Defer && patience == Patience::Spent {
+        let judgement = tokio::time::timeout(terms.within, self.judge(arrived, inspection)).await;
+        let mut judgement = judgement.unwrap_or_else(|_| Judgement::of_finding(deadline_exceeded(terms.within)));
+        if judgement.disposition() == Disposition::Defer && terms.patience == Patience::Spent {
             let detail = "The message could not be judged for so long that it is quarantined.";
             judgement.findings.push(Finding::new("deferral_expired", Severity::Quarantine, detail));
         }
@@ -100,7 +100,7 @@ impl Judge {
         };
         judgement.findings.extend(self.header_findings(&section));
         judgement.findings.extend(smuggling_finding(message));
-        judgement.findings.extend(arrived.finding());
+        judgement.findings.extend(arrived.findings());
         judgement
     }
 

@@ -7,7 +7,7 @@ pub mod judge;
 pub mod report;
 mod verifier;
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use gatepost::{
     disposition::Disposition,
@@ -25,6 +25,7 @@ pub use crate::verifier::{Verifier, VerifierConfig};
 use crate::{
     arrived::Arrived,
     event::{Inbound, Receipt},
+    judge::Terms,
     report::{Judgement, Report},
     verifier::{Clock, VerifyError},
 };
@@ -43,9 +44,17 @@ pub enum SesDisposition {
     StopRuleSet,
 }
 
+/// SES waits 30 s for an answer, and takes none for CONTINUE.
+const ANSWER_WITHIN: Duration = Duration::from_secs(27);
+
+/// After so many claims without a decision the message itself is what kills its judge, and nobody opens it again.
+const MOST_ATTEMPTS: u32 = 4;
+
 /// Codes of the findings that this file makes, with the README's words.
-pub const FINDING_CODES: &[(&str, &str)] =
-    &[("message_too_large", "the stored message is larger than SES says it can be")];
+pub const FINDING_CODES: &[(&str, &str)] = &[
+    ("judging_failed", "judging the message failed again and again"),
+    ("message_too_large", "the stored message is larger than SES says it can be"),
+];
 
 /// Judges what the event is about. Always answers, and lets a message pass only when it lies in `delivered/`.
 pub async fn handle(verifier: &Verifier, event: Value, now: SystemTime) -> SesAnswer {
@@ -66,7 +75,8 @@ pub async fn handle(verifier: &Verifier, event: Value, now: SystemTime) -> SesAn
 
 impl Verifier {
     async fn answer(&self, receipt: &Receipt, clock: Clock) -> SesDisposition {
-        match self.verify(receipt, clock).await {
+        let verified = tokio::time::timeout(ANSWER_WITHIN, self.verify(receipt, clock)).await;
+        match verified.unwrap_or(Err(VerifyError::Late)) {
             Ok(Disposition::Deliver) => SesDisposition::Continue,
             Ok(Disposition::Defer | Disposition::Quarantine | Disposition::Reject) => SesDisposition::StopRuleSet,
             Err(error) => {
@@ -81,70 +91,88 @@ impl Verifier {
     }
 
     async fn verify(&self, receipt: &Receipt, clock: Clock) -> Result<Disposition, VerifyError> {
-        let recipients = self.recipients(receipt).await?;
-        let entry = EntryKey::new(receipt.message_id.as_str(), &recipients, &self.function);
-        let disposition = match self.claim(&entry, &recipients, clock).await? {
-            Claimed::Ours(claim) => self.judge_claimed(receipt, &recipients, &claim, clock).await?,
-            Claimed::Decided(disposition) => disposition,
+        let message_id = receipt.message_id.as_str();
+        let entry = EntryKey::new(message_id, &receipt.recipients, &self.function);
+        let disposition = match self.claim(&entry, &receipt.recipients, clock).await? {
+            Claimed::Ours(claim) => self.settle(receipt, &claim, clock).await?,
+            Claimed::Decided { disposition, is_placed: true } => return Ok(disposition),
+            Claimed::Decided { disposition, is_placed: false } => disposition,
             Claimed::Busy => return Err(VerifyError::Busy),
         };
-        self.place(receipt.message_id.as_str(), disposition).await?;
+        if disposition != Disposition::Defer {
+            self.messages.place(message_id, disposition).await?;
+            self.ledger.mark_placed(&entry, clock.now()).await?;
+        }
         Ok(disposition)
     }
 
-    async fn judge_claimed(
-        &self,
-        receipt: &Receipt,
-        recipients: &[String],
-        claim: &Claim,
-        clock: Clock,
-    ) -> Result<Disposition, VerifyError> {
-        let judged = tokio::select! {
-            judged = self.judge(receipt, recipients, claim, clock) => judged,
-            lost = self.keep(claim, clock) => Err(lost),
+    async fn settle(&self, receipt: &Receipt, claim: &Claim, clock: Clock) -> Result<Disposition, VerifyError> {
+        let settled = tokio::select! {
+            settled = self.adopt_or_judge(receipt, claim, clock) => settled,
+            lost = self.keep(claim, clock) => return Err(lost),
         };
-        match judged {
-            Ok(report) => self.record(&report, claim, clock).await,
-            Err(error) => {
-                self.give_up(claim).await;
-                Err(error)
-            }
+        if settled.is_err() {
+            self.give_up(claim).await;
         }
+        settled
     }
 
-    async fn judge(
-        &self,
-        receipt: &Receipt,
-        recipients: &[String],
-        claim: &Claim,
-        clock: Clock,
-    ) -> Result<Report, VerifyError> {
+    /// A message has one disposition: what was decided for other recipients of it holds for these as well.
+    async fn adopt_or_judge(&self, receipt: &Receipt, claim: &Claim, clock: Clock) -> Result<Disposition, VerifyError> {
+        let message_id = receipt.message_id.as_str();
+        let entries = self.ledger.entries(message_id).await?;
+        if let Some((sibling, disposition)) = entries.iter().find_map(|entry| Some((entry, entry.decided()?))) {
+            // Recipients that nobody named when it was decided, by the sweep, may be these: they were counted then.
+            let counted = !sibling.recipients.is_empty();
+            let counted = counted.then(|| self.count_adopted(&receipt.recipients, disposition, clock)).flatten();
+            self.ledger.decide(claim, disposition, &report_key(INBOUND, message_id), counted, clock.now()).await?;
+            return Ok(disposition);
+        }
+        let report = if MOST_ATTEMPTS < claim.attempts {
+            unjudged(message_id, judging_failed(claim.attempts))
+        } else {
+            self.judge(receipt, claim, clock).await?
+        };
+        self.record(&report, receipt, claim, clock).await
+    }
+
+    async fn judge(&self, receipt: &Receipt, claim: &Claim, clock: Clock) -> Result<Report, VerifyError> {
         let message_id = receipt.message_id.as_str();
         let message = match self.messages.fetch(message_id).await {
             Ok(message) => message,
             Err(MessagesError::TooLarge { octets }) => return Ok(oversized(message_id, octets)),
             Err(error) => return Err(error.into()),
         };
-        let arrived = match Arrived::read(&message, receipt, recipients) {
+        let arrived = match Arrived::read(&message, receipt, &receipt.recipients) {
             Ok(arrived) => arrived,
             Err(finding) => return Ok(unjudged(message_id, finding)),
         };
         let key = format!("{INBOUND}{message_id}");
         let inspection = self.inspector.inspect(&self.messages.bucket, &key);
-        let patience = self.patience(claim, clock);
-        let judge = self.judge.within(clock.left_of(self.judge.deadline));
-        Ok(judge.report(message_id, &arrived, patience, inspection).await)
+        let terms = Terms { patience: self.patience(claim, clock), within: clock.left_of(self.deadline) };
+        Ok(self.judge.report(message_id, &arrived, terms, inspection).await)
     }
 
-    async fn record(&self, report: &Report, claim: &Claim, clock: Clock) -> Result<Disposition, VerifyError> {
+    async fn record(
+        &self,
+        report: &Report,
+        receipt: &Receipt,
+        claim: &Claim,
+        clock: Clock,
+    ) -> Result<Disposition, VerifyError> {
         let disposition = Disposition::parse(report.disposition).unwrap_or(Disposition::Quarantine);
         self.messages.put_report(&report.message_id, report.to_json()).await?;
-        let counted = self.count(report, disposition, claim, clock);
+        let counted = self.count(report, &receipt.recipients, claim, clock);
         let report_key = report_key(INBOUND, &report.message_id);
         self.ledger.decide(claim, disposition, &report_key, counted, clock.now()).await?;
         log(report);
         Ok(disposition)
     }
+}
+
+fn judging_failed(attempts: u32) -> Finding {
+    let detail = format!("{} attempts to judge the message ended without a result.", attempts - 1);
+    Finding::new("judging_failed", Severity::Quarantine, detail)
 }
 
 /// The report of a message that is too large to be judged.

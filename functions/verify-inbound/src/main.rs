@@ -1,8 +1,10 @@
 //! Lambda bootstrap of `verify-inbound`.
 
+use std::sync::Arc;
+
 use gatepost::io::{
-    authentication::Authenticator, aws, dns::NameServer, functions::Function, ledger::Ledger, messages::Messages,
-    table::Table, telemetry,
+    authentication::Authenticator, aws, counters::MailCounters, dns::NameServer, functions::Function, ledger::Ledger,
+    messages::Messages, table::Table, telemetry,
 };
 use gatepost_verify_inbound::{Verifier, VerifierConfig, handle, judge::Judge};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
@@ -23,14 +25,24 @@ async fn main() -> Result<(), Error> {
 async fn verifier(config: VerifierConfig) -> Result<Verifier, Error> {
     let calls = aws::configuration(aws::CALL).await;
     let transfers = aws::with_deadline(&calls, aws::TRANSFER);
+    let invocations = aws::single_invocation(&calls, aws::INSPECTION);
     let authenticator = Authenticator::new(NameServer::System, config.dns_timeout)?;
-    let table = Table { client: aws_sdk_dynamodb::Client::new(&calls), name: config.table };
+    let table = Table { client: aws_sdk_dynamodb::Client::new(&calls), name: config.table.clone() };
     Ok(Verifier {
-        judge: Judge { authenticator, policy: config.policy, deadline: config.deadline },
+        judge: Judge { authenticator, policy: config.policy },
+        deadline: config.deadline,
+        counters: Arc::new(MailCounters::new(config.table.clone(), &instance()?)),
         messages: Messages { client: aws_sdk_s3::Client::new(&transfers), bucket: config.bucket },
         ledger: Ledger { table },
-        inspector: Function { client: aws_sdk_lambda::Client::new(&transfers), name: config.inspector },
+        inspector: Function { client: aws_sdk_lambda::Client::from_conf(invocations), name: config.inspector },
         function: "verify-inbound".to_owned(),
         defer_for: config.defer_for,
     })
+}
+
+/// Names this sandbox among all writers of counters.
+fn instance() -> Result<String, Error> {
+    let mut octets = [0; 8];
+    getrandom::fill(&mut octets)?;
+    Ok(gatepost::api_key::hex(&octets))
 }

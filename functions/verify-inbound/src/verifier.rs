@@ -1,6 +1,9 @@
 //! What an instance builds once, and the steps around a judgement.
 
-use std::time::{Duration, SystemTime};
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use aws_sdk_dynamodb::types::TransactWriteItem;
 use gatepost::{
@@ -9,7 +12,7 @@ use gatepost::{
     config::{self, ConfigError, Reader},
     disposition::Disposition,
     io::{
-        counters,
+        counters::MailCounters,
         functions::Function,
         ledger::{CLAIM_HOLDS, Claim, Claimed, EntryKey, Ledger},
         messages::{Messages, MessagesError},
@@ -19,7 +22,6 @@ use gatepost::{
 use tokio::time::{Instant, sleep};
 
 use crate::{
-    event::Receipt,
     judge::{Judge, Patience, Policy},
     report::Report,
 };
@@ -65,7 +67,7 @@ impl VerifierConfig {
             },
             dns_timeout: read.millis(config::DNS_TIMEOUT_MS),
             deadline: read.millis(config::INBOUND_DEADLINE_MS),
-            defer_for: Duration::from_secs(3600 * read.number::<u64>(config::INBOUND_DEFER_HOURS, 1)),
+            defer_for: Duration::from_secs(3600 * u64::from(read.number::<u32>(config::INBOUND_DEFER_HOURS, 1))),
         };
         read.finish(config)
     }
@@ -78,6 +80,10 @@ pub struct Verifier {
     pub messages: Messages,
     pub ledger: Ledger,
     pub inspector: Function,
+    /// The item that this instance counts in.
+    pub counters: Arc<MailCounters>,
+    /// For one message, from the beginning of the invocation.
+    pub deadline: Duration,
     /// Name of this function; part of the idempotency key.
     pub function: String,
     pub defer_for: Duration,
@@ -110,6 +116,8 @@ impl Clock {
 pub(crate) enum VerifyError {
     #[error("another invocation is at it")]
     Busy,
+    #[error("there was no time left")]
+    Late,
     #[error("the ledger did not answer")]
     Ledger(#[from] TableError),
     #[error("the message could not be read or written")]
@@ -124,16 +132,6 @@ impl VerifyError {
 }
 
 impl Verifier {
-    /// The recipients that the event names. The sweep names none: then those of the claim that was left behind.
-    pub(crate) async fn recipients(&self, receipt: &Receipt) -> Result<Vec<String>, VerifyError> {
-        if !receipt.recipients.is_empty() {
-            return Ok(receipt.recipients.clone());
-        }
-        let entries = self.ledger.entries(receipt.message_id.as_str()).await?;
-        let undecided = entries.iter().find(|entry| entry.disposition.is_none_or(|d| d == Disposition::Defer));
-        Ok(undecided.or(entries.first()).map(|entry| entry.recipients.clone()).unwrap_or_default())
-    }
-
     /// Claims the message, waiting for a claim whose holder died.
     pub(crate) async fn claim(
         &self,
@@ -165,7 +163,7 @@ impl Verifier {
 
     pub(crate) async fn give_up(&self, claim: &Claim) {
         if let Err(error) = self.ledger.release(claim).await {
-            tracing::warn!(cause = %error, "a claim was not released; it expires by itself");
+            tracing::warn!(cause = %error, "a claim was not released; it ends by itself, unless it is another's by now");
         }
     }
 
@@ -178,33 +176,43 @@ impl Verifier {
     pub(crate) fn count(
         &self,
         report: &Report,
-        disposition: Disposition,
+        recipients: &[String],
         claim: &Claim,
         clock: Clock,
     ) -> Option<TransactWriteItem> {
+        let disposition = Disposition::parse(report.disposition)?;
         let is_first = !claim.was_deferred;
-        let failed = report.dmarc == "fail" || report.from_domain.is_none();
-        let channels: Vec<Channel> = [
+        // A message without a usable author fails as one that is spoofed; one that nobody could judge does not.
+        let failed = matches!((report.dmarc, &report.from_domain), ("fail", _) | ("permerror", None));
+        let channels = [
             is_first.then_some(Channel::Total),
-            (is_first && failed).then_some(Channel::AuthFail),
+            (failed && disposition != Disposition::Defer).then_some(Channel::AuthFail),
             (is_first || disposition != Disposition::Defer).then_some(outcome(disposition)),
-        ]
-        .into_iter()
-        .flatten()
-        .collect();
-        if channels.is_empty() {
-            return None;
-        }
-        let recipient = report.envelope.rcpt_to.first().and_then(|path| path.rsplit_once('@'));
-        let series = series("inbound", &recipient.map_or(UNKNOWN_RECIPIENT.to_owned(), |(_, d)| d.to_lowercase()));
-        let bucket = Bucket::of(clock.now());
-        let addition = counters::addition(&self.ledger.table.name, &series, &channels, bucket, &report.message_id);
-        Some(addition.expect("table, key and expression are all given"))
+        ];
+        self.addition(recipients.first().or(report.envelope.rcpt_to.first()), &channels, clock)
     }
 
-    /// Puts the message where the disposition wants it. What the sweep has put away meanwhile is in its place.
-    pub(crate) async fn place(&self, message_id: &str, disposition: Disposition) -> Result<(), VerifyError> {
-        Ok(self.messages.place(message_id, disposition).await?)
+    /// What a decision that was made for other recipients adds.
+    pub(crate) fn count_adopted(
+        &self,
+        recipients: &[String],
+        disposition: Disposition,
+        clock: Clock,
+    ) -> Option<TransactWriteItem> {
+        self.addition(recipients.first(), &[Some(Channel::Total), Some(outcome(disposition))], clock)
+    }
+
+    fn addition(
+        &self,
+        recipient: Option<&String>,
+        channels: &[Option<Channel>],
+        clock: Clock,
+    ) -> Option<TransactWriteItem> {
+        let channels: Vec<Channel> = channels.iter().copied().flatten().collect();
+        let domain = recipient.and_then(|path| path.rsplit_once('@')).map(|(_, domain)| domain.to_lowercase());
+        let series = series("inbound", domain.as_deref().unwrap_or(UNKNOWN_RECIPIENT));
+        let addition = || self.counters.addition(&series, &channels, Bucket::of(clock.now()));
+        (!channels.is_empty()).then(|| addition().expect("table, key and expression are all given"))
     }
 }
 

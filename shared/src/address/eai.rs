@@ -22,7 +22,9 @@ pub(super) fn is_unassigned(c: char) -> bool {
 /// The first character of a dot-separated piece that cannot be seen, or that attaches to the dot before it.
 pub(super) fn first_unsafe(piece: &str) -> Option<char> {
     let leading_mark = piece.chars().next().filter(|&c| GeneralCategoryGroup::Mark.contains(category(c)));
-    leading_mark.or_else(|| first_invisible(piece))
+    // What a decoder puts in place of octets that it could not read names nobody.
+    let undecodable = || piece.chars().find(|&c| c == char::REPLACEMENT_CHARACTER);
+    leading_mark.or_else(|| first_invisible(piece)).or_else(undecodable)
 }
 
 /// Whether a character shows nothing of its own, or means something only to one vendor.

@@ -3,6 +3,8 @@
 //! An alert is put into the outbox by the transaction that stores the state it follows from, and leaves it once SNS took
 //! it. So there is exactly one per change of an incident, and it is delivered at least once.
 
+use std::collections::VecDeque;
+
 use aws_sdk_dynamodb::{
     error::BuildError,
     types::{Put, TransactWriteItem},
@@ -32,8 +34,8 @@ pub struct Outbox {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Published {
     pub sent: usize,
-    /// SNS did not take these; they stay pending.
-    pub failed: usize,
+    /// SNS did not take these, or was not asked any more.
+    pub pending: usize,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -67,15 +69,19 @@ impl Outbox {
     /// When the table did not answer. A failure of SNS is counted, not an error: the alert stays pending.
     pub async fn publish_pending(&self) -> Result<Published, TableError> {
         let mut published = Published::default();
-        for item in self.pending().await? {
-            match self.publish(&item).await {
+        let mut pending = VecDeque::from(self.pending().await?);
+        while let Some(item) = pending.front() {
+            match self.publish(item).await {
                 Ok(()) => {
                     self.remove(item).await?;
+                    pending.pop_front();
                     published.sent += 1;
                 }
                 Err(error) => {
                     tracing::error!(cause = %DisplayErrorContext(error), "SNS did not take an alert; it stays pending");
-                    published.failed += 1;
+                    // The others would meet the same, and the next scan tries again.
+                    published.pending = pending.len();
+                    return Ok(published);
                 }
             }
         }
@@ -111,9 +117,10 @@ impl Outbox {
         Ok(())
     }
 
-    async fn remove(&self, mut item: Item) -> Result<(), TableError> {
-        item.retain(|name, _| name == PK || name == SK);
-        let delete = self.table.client.delete_item().table_name(&self.table.name).set_key(Some(item));
+    async fn remove(&self, item: &Item) -> Result<(), TableError> {
+        let is_key = |name: &str| name == PK || name == SK;
+        let item_key = item.iter().filter(|(name, _)| is_key(name)).map(|(name, value)| (name.clone(), value.clone()));
+        let delete = self.table.client.delete_item().table_name(&self.table.name).set_key(Some(item_key.collect()));
         delete.send().await.map(drop).map_err(|error| TableError::new("empty the outbox", error))
     }
 }

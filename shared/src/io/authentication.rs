@@ -21,13 +21,16 @@ use mail_auth::{
 use super::dns::{NameServer, resolver_configuration};
 use crate::{
     authentication::{
-        Arc, ArcResult, Authentication, DkimResult, DkimSignature, Dmarc, DmarcPolicy, DmarcResult, MAX_SIGNATURES,
-        MAX_SIGNED_FIELDS,
+        Arc, ArcResult, Authentication, DkimResult, DkimSignature, Dmarc, DmarcPolicy, DmarcResult, MAX_ARC_SETS,
+        MAX_SIGNATURES, MAX_SIGNED_FIELDS,
     },
     author::Author,
     envelope::Envelope,
     spf::{SpfCheck, SpfResult},
 };
+
+/// For all key look-ups of a message's signatures, and as long for those of its ARC chain.
+const SIGNATURES_WITHIN: Duration = Duration::from_secs(7);
 
 /// Authenticates messages. One per instance.
 #[derive(Clone)]
@@ -110,19 +113,34 @@ impl Authenticator {
         let ignored_signatures = drop_excess_signatures(&mut parsed);
         let count = QuestionCount::default();
         let spf = self.check_host(envelope.client_ip, &envelope.helo, &envelope.mail_from, &count);
-        let dkim = self.inner.verify_dkim(counted(&parsed, &count));
-        let arc = self.inner.verify_arc(counted(&parsed, &count));
-        let (spf, dkim, arc) = tokio::join!(spf, dkim, arc);
+        let (spf, dkim, arc) = tokio::join!(spf, self.dkim(&parsed, &count), self.arc(&parsed, &count));
         let dmarc = self.dmarc(&parsed, &dkim, &spf, &count).await;
         let authentication = Authentication {
             spf: spf_result(&spf),
             spf_domain: spf.domain().to_ascii_lowercase(),
             dkim: dkim.iter().map(dkim_signature).collect(),
             ignored_signatures,
-            arc: arc_chain(&arc),
+            arc,
             dmarc,
         };
         Some(Authenticated { authentication, dns_queries: count.asked.into_inner() })
+    }
+
+    /// Keys that are not there in time are temporary errors of their signatures, and the rest of the message is judged.
+    async fn dkim<'x>(&self, message: &'x AuthenticatedMessage<'x>, count: &'x QuestionCount) -> Vec<DkimOutput<'x>> {
+        let verified = self.inner.verify_dkim(counted(message, count));
+        tokio::time::timeout(SIGNATURES_WITHIN, verified).await.unwrap_or_else(|_| {
+            let late = || DkimOutput::temp_err(Error::Dns(DnsError::Resolver("no answer in time".to_owned())));
+            message.dkim_headers.iter().map(|field| late().with_signature(&field.header)).collect()
+        })
+    }
+
+    async fn arc<'x>(&self, message: &'x AuthenticatedMessage<'x>, count: &'x QuestionCount) -> Arc {
+        if is_arc_flood(message) {
+            return Arc { result: ArcResult::Fail, ..Arc::default() };
+        }
+        let verified = tokio::time::timeout(SIGNATURES_WITHIN, self.inner.verify_arc(counted(message, count))).await;
+        verified.map_or(Arc { result: ArcResult::Fail, ..Arc::default() }, |output| arc_chain(&output))
     }
 
     async fn check_host(&self, client_ip: IpAddr, helo: &str, mail_from: &str, count: &QuestionCount) -> SpfOutput {
@@ -187,11 +205,20 @@ fn is_only_author(message: &AuthenticatedMessage<'_>, author: &Author) -> bool {
     domain.is_some_and(|domain| domain == author.domain)
 }
 
+/// Malformed signatures count as well: each would be a result of its own.
 fn drop_excess_signatures(message: &mut AuthenticatedMessage<'_>) -> usize {
-    let found = message.dkim_headers.len();
+    let found = message.dkim_headers.len() + message.errors.len();
     message.dkim_headers.retain(|field| field.header.h.len() <= MAX_SIGNED_FIELDS);
     message.dkim_headers.truncate(MAX_SIGNATURES);
-    found - message.dkim_headers.len()
+    message.errors.truncate(MAX_SIGNATURES - message.dkim_headers.len());
+    found - message.dkim_headers.len() - message.errors.len()
+}
+
+/// The work on an `ARC-Message-Signature` grows with the names in `h=` times the header fields, and no deadline can
+/// interrupt it.
+fn is_arc_flood(message: &AuthenticatedMessage<'_>) -> bool {
+    let too_long = message.ams_headers.iter().any(|field| MAX_SIGNED_FIELDS < field.header.h.len());
+    too_long || MAX_ARC_SETS < message.as_headers.len().max(message.ams_headers.len())
 }
 
 fn spf_result(output: &SpfOutput) -> SpfResult {

@@ -52,5 +52,18 @@ pub fn with_deadline(shared: &SdkConfig, per_attempt: Duration) -> SdkConfig {
     shared.clone().into_builder().timeout_config(deadlines(per_attempt)).build()
 }
 
+/// Invocations: one attempt, as a second one would do the work twice.
+#[cfg(feature = "invoke")]
+#[must_use]
+pub fn single_invocation(shared: &SdkConfig, deadline: Duration) -> aws_sdk_lambda::Config {
+    aws_sdk_lambda::config::Builder::from(shared)
+        .retry_config(RetryConfig::disabled())
+        .timeout_config(TimeoutConfig::builder().operation_timeout(deadline).build())
+        .build()
+}
+
+/// Deadline of one invocation of the inspector, which fetches for 8 s and judges for 5 s at most.
+pub const INSPECTION: Duration = Duration::from_secs(15);
+
 /// Deadline of one invocation of the verifier, which takes 20 s for a message and waits for claims before.
 pub const JUDGEMENT: Duration = Duration::from_secs(30);

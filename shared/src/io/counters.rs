@@ -1,12 +1,12 @@
 //! Activity counters: written by the functions, read by the scan. Both live here, so the key schema cannot drift.
 //!
-//! Partition `activity#<hour>`, sort key `<minute>#<writer>`, one attribute `<series>|<channel>` per count. There are
-//! two kinds of writer. An instance of validate adds up in memory and sets its item to cumulative values, so a
-//! repeated write counts once. verify-inbound adds one to an item that instances share, inside the transaction that
-//! also records the disposition, so a message judged twice counts once.
+//! Partition `activity#<hour>#<lane>`, sort key `<minute>#<writer>`, one attribute `<series>|<channel>` per count. Every
+//! instance has an item of its own in each bucket. One of validate adds up in memory and sets its item to cumulative
+//! values, so a repeated write counts once. One of verify-inbound adds to its item inside the transaction that also
+//! records the disposition, so a message judged twice counts once. Lanes keep API traffic from throttling mail.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, HashSet},
     sync::{Mutex, PoisonError},
 };
 
@@ -30,8 +30,18 @@ const MOST_SERIES: usize = 1_000;
 /// Where the counts of series beyond [`MOST_SERIES`] go.
 pub const OVERFLOW_SERIES: &str = "other/other";
 
-/// Items that verify-inbound spreads its additions over, as one item takes about 1,000 writes a second.
-const SHARED_WRITERS: u64 = 8;
+/// Series in one item of verify-inbound: every addition is charged by the size of the item.
+const MOST_MAIL_SERIES: usize = 100;
+
+/// A written bucket is forgotten when it is this old: a slow request may still count in the one before.
+const FORGOTTEN_AFTER: u32 = 2;
+
+/// Who counts. Each lane has partitions of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Lane {
+    Api,
+    Mail,
+}
 
 /// All series of one bucket.
 pub type BucketActivity = HashMap<String, Tally>;
@@ -58,27 +68,28 @@ impl Counters {
     }
 
     /// Counts in memory: nothing is awaited, nothing fails.
-    pub fn count(&self, series: &str, channels: &[Channel], times: u64, bucket: Bucket) {
+    pub fn count(&self, series: &str, channels: &[Channel], bucket: Bucket) {
         let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
         let bucket = pending.entry(bucket).or_default();
         let is_full = MOST_SERIES <= bucket.activity.len() && !bucket.activity.contains_key(series);
         let tally = bucket.activity.entry(if is_full { OVERFLOW_SERIES } else { series }.to_owned()).or_default();
         for channel in channels {
-            *tally.entry(channel.as_str().to_owned()).or_default() += times;
+            *tally.entry(channel.as_str().to_owned()).or_default() += 1;
         }
         bucket.is_written = false;
     }
 
-    /// Writes what changed since the last call, one item a bucket. What fails stays pending; what is complete at
-    /// `current` and written is forgotten.
+    /// Writes what changed since the last call, one item a bucket. What fails stays pending; what is written and old
+    /// at `current` is forgotten.
     ///
     /// # Errors
     /// When the table did not take an item.
     pub async fn flush(&self, current: Bucket) -> Result<(), TableError> {
         for (bucket, activity) in self.unwritten() {
             self.write(bucket, &activity).await?;
-            self.mark_written(bucket, &activity, current);
+            self.mark_written(bucket, &activity);
         }
+        self.forget_before(current.minus(FORGOTTEN_AFTER));
         Ok(())
     }
 
@@ -94,42 +105,71 @@ impl Counters {
         changed.map(|(bucket, pending)| (*bucket, pending.activity.clone())).collect()
     }
 
-    fn mark_written(&self, bucket: Bucket, written: &BucketActivity, current: Bucket) {
+    fn mark_written(&self, bucket: Bucket, written: &BucketActivity) {
         let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(entry) = pending.get_mut(&bucket) {
             entry.is_written = entry.activity == *written;
-            if entry.is_written && bucket < current {
-                pending.remove(&bucket);
-            }
         }
+    }
+
+    fn forget_before(&self, oldest: Bucket) {
+        let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
+        pending.retain(|bucket, pending| oldest <= *bucket || !pending.is_written);
     }
 }
 
-/// The addition for one message, to be part of the transaction that records its disposition.
-///
-/// # Errors
-/// Never for a valid table name.
-pub fn addition(
-    table: &str,
-    series: &str,
-    channels: &[Channel],
-    bucket: Bucket,
-    message_id: &str,
-) -> Result<TransactWriteItem, BuildError> {
-    let shard = message_id.bytes().map(u64::from).sum::<u64>() % SHARED_WRITERS;
-    let mut update = Update::builder()
-        .table_name(table)
-        .set_key(Some(key(partition(bucket), sort_key(bucket, &format!("inbound-{shard}")))))
-        .expression_attribute_names("#exp", EXPIRES_AT)
-        .expression_attribute_values(":exp", number(bucket.start_seconds() + KEPT_FOR_SECONDS))
-        .expression_attribute_values(":one", number(1));
-    let mut additions = Vec::new();
-    for (index, channel) in channels.iter().enumerate() {
-        update = update.expression_attribute_names(format!("#c{index}"), attribute(series, channel.as_str()));
-        additions.push(format!("#c{index} :one"));
+/// Names the item that one instance of verify-inbound adds to, and bounds the series in it.
+#[derive(Debug)]
+pub struct MailCounters {
+    table: String,
+    writer: String,
+    series: Mutex<(Option<Bucket>, HashSet<String>)>,
+}
+
+impl MailCounters {
+    #[must_use]
+    pub fn new(table: String, instance: &str) -> Self {
+        Self { table, writer: format!("inbound-{instance}"), series: Mutex::default() }
     }
-    let update = update.update_expression(format!("SET #exp = :exp ADD {}", additions.join(", "))).build()?;
-    Ok(TransactWriteItem::builder().update(update).build())
+
+    /// The addition for one message, to be part of the transaction that records its disposition.
+    ///
+    /// # Errors
+    /// Never for a valid table name.
+    pub fn addition(
+        &self,
+        series: &str,
+        channels: &[Channel],
+        bucket: Bucket,
+    ) -> Result<TransactWriteItem, BuildError> {
+        let series = self.bounded(series, bucket);
+        let mut update = Update::builder()
+            .table_name(&self.table)
+            .set_key(Some(key(partition(bucket, Lane::Mail), sort_key(bucket, &self.writer))))
+            .expression_attribute_names("#exp", EXPIRES_AT)
+            .expression_attribute_values(":exp", number(bucket.start_seconds() + KEPT_FOR_SECONDS))
+            .expression_attribute_values(":one", number(1));
+        let mut additions = Vec::new();
+        for (index, channel) in channels.iter().enumerate() {
+            update = update.expression_attribute_names(format!("#c{index}"), attribute(series, channel.as_str()));
+            additions.push(format!("#c{index} :one"));
+        }
+        let update = update.update_expression(format!("SET #exp = :exp ADD {}", additions.join(", "))).build()?;
+        Ok(TransactWriteItem::builder().update(update).build())
+    }
+
+    /// Recipient domains come from strangers wherever a rule takes any sub-domain.
+    fn bounded<'s>(&self, series: &'s str, bucket: Bucket) -> &'s str {
+        let mut known = self.series.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.0 != Some(bucket) {
+            *known = (Some(bucket), HashSet::new());
+        }
+        if known.1.len() < MOST_MAIL_SERIES || known.1.contains(series) {
+            known.1.insert(series.to_owned());
+            return series;
+        }
+        OVERFLOW_SERIES
+    }
 }
 
 /// Writes history under a writer name of its own, as `--counters` does for a fresh stack.
@@ -151,25 +191,25 @@ pub async fn preload(table: &Table, series: &str, history: &[(Bucket, Tally)]) -
 /// # Errors
 /// When the table did not answer.
 pub async fn read_hour(table: &Table, within: Bucket) -> Result<BTreeMap<Bucket, BucketActivity>, TableError> {
-    let mut pages = table
-        .client
-        .query()
-        .table_name(&table.name)
-        .key_condition_expression("#pk = :pk")
-        .expression_attribute_names("#pk", PK)
-        .expression_attribute_values(":pk", text(partition(within)))
-        .into_paginator()
-        .send();
     let mut hour = BTreeMap::new();
-    while let Some(page) = pages.next().await {
-        let page = page.map_err(|error| TableError::new("read activity", error))?;
-        page.items().iter().for_each(|item| add_item(&mut hour, within, item));
+    for lane in [Lane::Api, Lane::Mail] {
+        let query = table.client.query().table_name(&table.name).consistent_read(true);
+        let mut pages = query
+            .key_condition_expression("#pk = :pk")
+            .expression_attribute_names("#pk", PK)
+            .expression_attribute_values(":pk", text(partition(within, lane)))
+            .into_paginator()
+            .send();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|error| TableError::new("read activity", error))?;
+            page.items().iter().for_each(|item| add_item(&mut hour, within, item));
+        }
     }
     Ok(hour)
 }
 
 fn item(bucket: Bucket, writer: &str, activity: &BucketActivity) -> Item {
-    let mut item = key(partition(bucket), sort_key(bucket, writer));
+    let mut item = key(partition(bucket, Lane::Api), sort_key(bucket, writer));
     item.insert(EXPIRES_AT.to_owned(), number(bucket.start_seconds() + KEPT_FOR_SECONDS));
     for (series, tally) in activity {
         for (channel, count) in tally {
@@ -190,8 +230,12 @@ fn add_item(hour: &mut BTreeMap<Bucket, BucketActivity>, within: Bucket, item: &
     }
 }
 
-fn partition(bucket: Bucket) -> String {
-    format!("activity#{}", bucket.hour_key())
+fn partition(bucket: Bucket, lane: Lane) -> String {
+    let lane = match lane {
+        Lane::Api => "api",
+        Lane::Mail => "mail",
+    };
+    format!("activity#{}#{lane}", bucket.hour_key())
 }
 
 fn sort_key(bucket: Bucket, writer: &str) -> String {

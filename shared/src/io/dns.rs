@@ -61,7 +61,7 @@ enum Answer {
 }
 
 impl Dns {
-    /// `timeout` is for one query; a question as a whole may take three times as long.
+    /// `timeout` is for one try of a query, of which there are two; a question as a whole may take three times as long.
     ///
     /// # Errors
     /// When the system's configuration cannot be read.

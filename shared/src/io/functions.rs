@@ -1,20 +1,21 @@
 //! Calls of one function by another.
 
-use std::time::Duration;
-
 use aws_sdk_lambda::{Client, error::DisplayErrorContext, primitives::Blob};
 
-use crate::{finding::Finding, inspection::Inspection};
-
-/// The inspector fetches a message and judges it within this, or its message is quarantined.
-const INSPECTION_WITHIN: Duration = Duration::from_secs(15);
+use crate::{
+    finding::{Finding, Severity},
+    inspection::Inspection,
+};
 
 /// Why an invocation gave no answer. For the log.
 #[derive(Debug, thiserror::Error)]
-#[error("{function} did not answer: {cause}")]
-pub struct InvokeError {
-    function: String,
-    cause: String,
+pub enum InvokeError {
+    /// Throttled, slow or not there: another time it may answer.
+    #[error("{function} could not be invoked: {cause}")]
+    Unavailable { function: String, cause: String },
+    /// It ran and failed, or ran out of time or memory.
+    #[error("{function} failed: {cause}")]
+    Failed { function: String, cause: String },
 }
 
 /// One function that can be invoked.
@@ -31,30 +32,40 @@ impl Function {
     /// When the call failed or the function itself did.
     pub async fn invoke(&self, payload: Vec<u8>) -> Result<Vec<u8>, InvokeError> {
         let invocation = self.client.invoke().function_name(&self.name).payload(Blob::new(payload)).send();
-        let output = invocation.await.map_err(|error| self.failed(DisplayErrorContext(error).to_string()))?;
+        let output = invocation.await.map_err(|error| InvokeError::Unavailable {
+            function: self.name.clone(),
+            cause: DisplayErrorContext(error).to_string(),
+        })?;
         match output.function_error {
-            Some(kind) => Err(self.failed(kind)),
+            Some(cause) => Err(InvokeError::Failed { function: self.name.clone(), cause }),
             None => Ok(output.payload.map(Blob::into_inner).unwrap_or_default()),
         }
     }
 
-    /// Asks the inspector about a stored message. Whatever goes wrong is a finding that quarantines.
+    /// Asks the inspector about a stored message. One that cannot be asked now defers the message; one that fails on it
+    /// quarantines it.
     pub async fn inspect(&self, bucket: &str, key: &str) -> Vec<Finding> {
         let payload = serde_json::json!({"bucket": bucket, "key": key}).to_string().into_bytes();
-        let answer = tokio::time::timeout(INSPECTION_WITHIN, self.invoke(payload)).await;
-        let failure = match answer {
-            Ok(Ok(answer)) => match serde_json::from_slice::<Inspection>(&answer) {
-                Ok(inspection) => return inspection.findings,
-                Err(error) => error.to_string(),
-            },
-            Ok(Err(error)) => error.to_string(),
-            Err(_) => format!("no answer within {} s", INSPECTION_WITHIN.as_secs()),
+        let answer = match self.invoke(payload).await {
+            Ok(answer) => serde_json::from_slice::<Inspection>(&answer).map_err(|error| error.to_string()),
+            Err(error @ InvokeError::Failed { .. }) => Err(error.to_string()),
+            Err(error @ InvokeError::Unavailable { .. }) => {
+                tracing::warn!(s3.key = key, cause = %error, "the inspector cannot be asked now");
+                return vec![unavailable()];
+            }
         };
-        tracing::warn!(s3.key = key, cause = failure, "the inspector failed");
-        Inspection::failed("the inspector did not answer").findings
+        answer.map(|inspection| inspection.findings).unwrap_or_else(|cause| {
+            tracing::warn!(s3.key = key, cause, "the inspector failed");
+            Inspection::failed("the inspector failed on it").findings
+        })
     }
+}
 
-    fn failed(&self, cause: String) -> InvokeError {
-        InvokeError { function: self.name.clone(), cause }
-    }
+/// Codes of the findings that this file makes, with the README's words.
+pub const FINDING_CODES: &[(&str, &str)] =
+    &[("inspection_unavailable", "the inspector could not be asked now; the message is deferred")];
+
+fn unavailable() -> Finding {
+    let detail = "The inspector could not be asked now.";
+    Finding::new("inspection_unavailable", Severity::Review, detail).at("body").deferring()
 }

@@ -17,6 +17,9 @@ use crate::{
 /// How long an instance believes what it read: a revoked key is refused everywhere after this long.
 pub const BELIEVED_FOR: Duration = Duration::from_secs(60);
 
+/// How long it goes on believing in a known key while the table does not answer.
+const BELIEVED_IN_OUTAGE_FOR: Duration = Duration::from_secs(15 * 60);
+
 /// Keys remembered per instance, unknown ones included.
 const REMEMBERED_KEYS: usize = 10_000;
 
@@ -53,9 +56,9 @@ impl Keys {
     /// # Errors
     /// When the table did not answer and nothing recent is remembered.
     pub async fn client_of(&self, api_key: &ApiKey, now: SystemTime) -> Result<Option<Client>, TableError> {
-        let row = match self.recall(api_key.id(), now) {
+        let row = match self.recall(api_key.id(), now, BELIEVED_FOR) {
             Some(row) => row,
-            None => self.fetch(api_key.id(), now).await?,
+            None => self.fetch_or_recall(api_key.id(), now).await?,
         };
         let row = row.filter(|row| api_key.matches(&row.keyed_hash, &self.secret));
         Ok(row.map(|row| Client { id: api_key.id().to_owned(), quota: row.quota }))
@@ -74,6 +77,14 @@ impl Keys {
         Ok(())
     }
 
+    /// A key that was good a while ago is good enough while the table does not answer.
+    async fn fetch_or_recall(&self, id: &str, now: SystemTime) -> Result<Option<KeyRow>, TableError> {
+        match self.fetch(id, now).await {
+            Err(error) => self.recall(id, now, BELIEVED_IN_OUTAGE_FOR).flatten().map(Some).ok_or(error),
+            fetched => fetched,
+        }
+    }
+
     async fn fetch(&self, id: &str, now: SystemTime) -> Result<Option<KeyRow>, TableError> {
         let get = self.table.client.get_item().table_name(&self.table.name);
         let get = get.set_key(Some(key(format!("key#{id}"), "key"))).send();
@@ -83,10 +94,10 @@ impl Keys {
         Ok(row)
     }
 
-    fn recall(&self, id: &str, now: SystemTime) -> Option<Option<KeyRow>> {
+    fn recall(&self, id: &str, now: SystemTime, believed_for: Duration) -> Option<Option<KeyRow>> {
         let remembered = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
         let (read_at, row) = remembered.get(id)?;
-        let is_recent = now.duration_since(*read_at).is_ok_and(|age| age < BELIEVED_FOR);
+        let is_recent = now.duration_since(*read_at).is_ok_and(|age| age < believed_for);
         is_recent.then(|| row.clone())
     }
 

@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use aws_sdk_dynamodb::{
     error::SdkError,
-    operation::update_item::UpdateItemError,
+    operation::{transact_write_items::TransactWriteItemsError, update_item::UpdateItemError},
     types::{ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update},
 };
 use ring::digest;
@@ -20,6 +20,10 @@ use crate::{api_key::hex, disposition::Disposition};
 
 /// How long a claim holds unless it is renewed.
 pub const CLAIM_HOLDS: Duration = Duration::from_secs(6);
+
+/// How long to wait before a transaction that met another one is tried again, at first and at most.
+const CONFLICT_PAUSE: Duration = Duration::from_millis(40);
+const MOST_CONFLICT_PAUSE: Duration = Duration::from_millis(400);
 
 /// How long a decision is remembered: longer than SES or anyone retries.
 const REMEMBERED_FOR_SECONDS: u64 = 30 * 24 * 3600;
@@ -46,6 +50,8 @@ pub struct Claim {
     pub first_seen_s: u64,
     /// Whether it was judged before and deferred, and therefore counted.
     pub was_deferred: bool,
+    /// Claims since the last decision, this one included. Whoever died with one left no other trace.
+    pub attempts: u32,
 }
 
 /// What became of an attempt to claim.
@@ -54,8 +60,11 @@ pub enum Claimed {
     Ours(Claim),
     /// Somebody else is at it.
     Busy,
-    /// It was decided before.
-    Decided(Disposition),
+    /// It was decided before, and possibly put in its place.
+    Decided {
+        disposition: Disposition,
+        is_placed: bool,
+    },
 }
 
 /// One entry as the sweep sees it.
@@ -63,8 +72,19 @@ pub enum Claimed {
 pub struct Entry {
     pub recipients: Vec<String>,
     pub disposition: Option<Disposition>,
-    /// When it was last judged, in Unix seconds.
+    /// Whether the message was copied to where the disposition wants it.
+    pub is_placed: bool,
+    /// When it was first seen and last judged, in Unix seconds.
+    pub first_seen_s: u64,
     pub judged_at_s: u64,
+}
+
+impl Entry {
+    /// The decision, unless there is none yet or it is to be made again.
+    #[must_use]
+    pub fn decided(&self) -> Option<Disposition> {
+        self.disposition.filter(|disposition| *disposition != Disposition::Defer)
+    }
 }
 
 impl EntryKey {
@@ -103,12 +123,13 @@ impl Ledger {
             .set_key(Some(entry.item_key()))
             .update_expression(format!(
                 "SET claim_holder = :holder, claim_ends = :ends, recipients = if_not_exists(recipients, :recipients), \
-                 first_seen = if_not_exists(first_seen, :seen), {EXPIRES_AT} = :expires"
+                 first_seen = if_not_exists(first_seen, :seen), {EXPIRES_AT} = :expires ADD attempts :one"
             ))
             .condition_expression(
                 "(attribute_not_exists(disposition) OR disposition = :defer) \
-                 AND (attribute_not_exists(claim_ends) OR claim_ends < :now)",
+                 AND (attribute_not_exists(claim_ends) OR claim_ends < :now OR claim_holder = :holder)",
             )
+            .expression_attribute_values(":one", number(1))
             .expression_attribute_values(":holder", text(holder))
             .expression_attribute_values(":ends", number(unix_millis(now + CLAIM_HOLDS)))
             .expression_attribute_values(":now", number(unix_millis(now)))
@@ -127,7 +148,8 @@ impl Ledger {
     /// Holds the claim for another [`CLAIM_HOLDS`].
     ///
     /// # Errors
-    /// When the table did not answer or the claim was lost.
+    /// When the claim is another's by now. A table that does not answer is not a lost claim: the next renewal may be in
+    /// time, and the decision is made on the condition that the claim is still held.
     pub async fn renew(&self, claim: &Claim, now: SystemTime) -> Result<(), TableError> {
         let update = self.table.client.update_item().table_name(&self.table.name);
         let update = update
@@ -136,10 +158,18 @@ impl Ledger {
             .condition_expression("claim_holder = :holder")
             .expression_attribute_values(":ends", number(unix_millis(now + CLAIM_HOLDS)))
             .expression_attribute_values(":holder", text(&claim.holder));
-        update.send().await.map(drop).map_err(|error| TableError::new("renew a claim", error))
+        match update.send().await {
+            Err(error)
+                if error.as_service_error().is_some_and(UpdateItemError::is_conditional_check_failed_exception) =>
+            {
+                Err(TableError::new("renew a claim", error))
+            }
+            Ok(_) | Err(_) => Ok(()),
+        }
     }
 
-    /// Gives the claim up without a decision, so that the next attempt need not wait for its end.
+    /// Gives the claim up without a decision, so that the next attempt need not wait for its end and this one does not
+    /// count.
     ///
     /// # Errors
     /// When the table did not answer or the claim was lost.
@@ -147,8 +177,9 @@ impl Ledger {
         let update = self.table.client.update_item().table_name(&self.table.name);
         let update = update
             .set_key(Some(claim.entry.item_key()))
-            .update_expression("REMOVE claim_holder, claim_ends")
+            .update_expression("REMOVE claim_holder, claim_ends ADD attempts :minus_one")
             .condition_expression("claim_holder = :holder")
+            .expression_attribute_values(":minus_one", number(-1))
             .expression_attribute_values(":holder", text(&claim.holder));
         update.send().await.map(drop).map_err(|error| TableError::new("release a claim", error))
     }
@@ -170,8 +201,10 @@ impl Ledger {
             .table_name(&self.table.name)
             .set_key(Some(claim.entry.item_key()))
             .update_expression(
-                "SET disposition = :disposition, report_key = :report, judged_at = :now REMOVE claim_holder, claim_ends",
+                "SET disposition = :disposition, report_key = :report, judged_at = :now, attempts = :none \
+                 REMOVE claim_holder, claim_ends",
             )
+            .expression_attribute_values(":none", number(0))
             .condition_expression("claim_holder = :holder")
             .expression_attribute_values(":disposition", text(disposition.as_str()))
             .expression_attribute_values(":report", text(report_key))
@@ -179,9 +212,40 @@ impl Ledger {
             .expression_attribute_values(":holder", text(&claim.holder))
             .build()
             .map_err(|cause| failed(cause.into()))?;
-        let items = std::iter::once(TransactWriteItem::builder().update(update).build()).chain(counted);
-        let transaction = self.table.client.transact_write_items().set_transact_items(Some(items.collect()));
-        transaction.send().await.map(drop).map_err(|cause| failed(cause.into()))
+        let items: Vec<_> =
+            std::iter::once(TransactWriteItem::builder().update(update).build()).chain(counted).collect();
+        self.transact(items).await
+    }
+
+    /// Tries again when another transaction was at the same items at the same time: the condition on the claim makes
+    /// that safe.
+    async fn transact(&self, items: Vec<TransactWriteItem>) -> Result<(), TableError> {
+        let mut pause = CONFLICT_PAUSE;
+        loop {
+            let transaction = self.table.client.transact_write_items().set_transact_items(Some(items.clone()));
+            match transaction.send().await {
+                Ok(_) => return Ok(()),
+                Err(error) if pause < MOST_CONFLICT_PAUSE && is_conflict(&error) => {
+                    tokio::time::sleep(pause).await;
+                    pause *= 2;
+                }
+                Err(error) => return Err(TableError::new("record a decision", error)),
+            }
+        }
+    }
+
+    /// Notes that the message lies where the disposition wants it: nobody has to copy it again, even when its consumer
+    /// has taken it away.
+    ///
+    /// # Errors
+    /// When the table did not take it.
+    pub async fn mark_placed(&self, entry: &EntryKey, now: SystemTime) -> Result<(), TableError> {
+        let update = self.table.client.update_item().table_name(&self.table.name);
+        let update = update
+            .set_key(Some(entry.item_key()))
+            .update_expression("SET placed_at = :now")
+            .expression_attribute_values(":now", number(unix_seconds(now)));
+        update.send().await.map(drop).map_err(|error| TableError::new("note the place", error))
     }
 
     /// All entries of a message.
@@ -207,6 +271,7 @@ impl Claim {
             holder: holder.to_owned(),
             first_seen_s: read_number(item, "first_seen").unwrap_or(0),
             was_deferred: disposition(item) == Some(Disposition::Defer),
+            attempts: read_number(item, "attempts").unwrap_or(1),
         }
     }
 }
@@ -217,6 +282,8 @@ impl Entry {
         Self {
             recipients: recipients.lines().map(str::to_owned).collect(),
             disposition: disposition(item),
+            is_placed: item.contains_key("placed_at"),
+            first_seen_s: read_number(item, "first_seen").unwrap_or(0),
             judged_at_s: read_number(item, "judged_at").unwrap_or(0),
         }
     }
@@ -225,11 +292,20 @@ impl Entry {
 fn not_ours(error: SdkError<UpdateItemError>) -> Result<Claimed, TableError> {
     match error.as_service_error() {
         Some(UpdateItemError::ConditionalCheckFailedException(failure)) => {
-            let decided = failure.item.as_ref().and_then(disposition).filter(|known| *known != Disposition::Defer);
-            Ok(decided.map_or(Claimed::Busy, Claimed::Decided))
+            let found = failure.item.as_ref().map(Entry::read);
+            let decided = found.and_then(|entry| Some((entry.decided()?, entry.is_placed)));
+            Ok(decided.map_or(Claimed::Busy, |(disposition, is_placed)| Claimed::Decided { disposition, is_placed }))
         }
         Some(_) | None => Err(TableError::new("claim a message", error)),
     }
+}
+
+fn is_conflict(error: &SdkError<TransactWriteItemsError>) -> bool {
+    let Some(TransactWriteItemsError::TransactionCanceledException(canceled)) = error.as_service_error() else {
+        return false;
+    };
+    let mut codes = canceled.cancellation_reasons().iter().filter_map(|reason| reason.code());
+    codes.any(|code| code == "TransactionConflict")
 }
 
 fn disposition(item: &Item) -> Option<Disposition> {

@@ -18,6 +18,9 @@ pub const INBOUND: &str = "inbound/";
 /// What SES hands over at most (40 MB), and what it prepends.
 pub const MAX_MESSAGE_OCTETS: usize = 41 * 1024 * 1024;
 
+/// What SES writes when it is given the bucket; not a message.
+const SES_NOTIFICATION: &str = "AMAZON_SES_SETUP_NOTIFICATION";
+
 const REPORT_SUFFIX: &str = ".report.json";
 
 /// The bucket of one deployment.
@@ -109,19 +112,6 @@ impl Messages {
         self.copy(&format!("{INBOUND}{message_id}"), &format!("{prefix}{message_id}")).await
     }
 
-    /// Whether the message lies where the disposition wants it. Asks by listing, as no function may read what is
-    /// placed, and S3 says "forbidden" about an object that is missing.
-    ///
-    /// # Errors
-    /// When the bucket did not answer.
-    pub async fn is_placed(&self, message_id: &str, disposition: Disposition) -> Result<bool, MessagesError> {
-        let Some(prefix) = place(disposition) else { return Ok(true) };
-        let key = format!("{prefix}{message_id}");
-        let list = self.client.list_objects_v2().bucket(&self.bucket).prefix(&key).max_keys(2).send();
-        let found = list.await.map_err(unavailable)?;
-        Ok(found.contents().iter().any(|object| object.key() == Some(&key)))
-    }
-
     /// The messages under `inbound/`, at most `most`.
     ///
     /// # Errors
@@ -141,7 +131,7 @@ impl Messages {
         Ok(waiting)
     }
 
-    /// Removes what SES wrote, and the report beside it, of a message that lies in its place.
+    /// Removes what SES wrote, and the report beside it, of a message that was put in its place.
     ///
     /// # Errors
     /// When the bucket did not do it.
@@ -161,7 +151,7 @@ impl Messages {
 fn waiting_message(object: &aws_sdk_s3::types::Object) -> Option<Waiting> {
     let message_id = object.key()?.strip_prefix(INBOUND)?;
     let since_s = u64::try_from(object.last_modified()?.secs()).ok()?;
-    let is_message = !message_id.is_empty() && !message_id.ends_with(REPORT_SUFFIX);
+    let is_message = ![SES_NOTIFICATION, ""].contains(&message_id) && !message_id.ends_with(REPORT_SUFFIX);
     is_message.then(|| Waiting { message_id: message_id.to_owned(), since_s })
 }
 

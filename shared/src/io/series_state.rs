@@ -10,7 +10,7 @@ use aws_sdk_dynamodb::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::table::{Item, PK, SK, Table, TableError, key, number, read_number, read_text, text};
+use super::table::{EXPIRES_AT, Item, PK, SK, Table, TableError, key, number, read_number, read_text, text};
 use crate::{
     anomaly::{Measure, Model, Watch},
     bucket::Bucket,
@@ -18,6 +18,12 @@ use crate::{
 
 /// Partitions that the series are spread over.
 const SHARDS: u64 = 4;
+
+/// Buckets of silence after which a series is forgotten: a week and a day, so that a weekly job is not.
+const FORGOTTEN_AFTER: u32 = 8 * 288;
+
+/// How long the item of a forgotten series is kept.
+const KEPT_FOR_SECONDS: u64 = 2 * 24 * 3600;
 
 /// Totals kept for the sparkline of an alert.
 const RECENT: usize = 24;
@@ -35,14 +41,16 @@ pub struct SeriesState {
     pub watch: Option<Watch>,
     /// The latest totals, oldest first.
     pub recent: Vec<f64>,
+    /// The last bucket with any traffic.
+    pub last_active: Option<Bucket>,
 }
 
 /// A state as it was found.
 #[derive(Debug, Clone, Default)]
 pub struct Loaded {
     pub state: SeriesState,
-    /// Where the stored item stands; `None` for a new series.
-    pub stands_at: Option<Bucket>,
+    /// How often the stored item was written; `None` for a new series.
+    pub revision: Option<u64>,
 }
 
 /// How far the scan has come.
@@ -64,12 +72,22 @@ pub enum Saved {
 
 impl Default for SeriesState {
     fn default() -> Self {
-        Self { model: Model::new(Measure::Count), watch: None, recent: Vec::new() }
+        Self { model: Model::new(Measure::Count), watch: None, recent: Vec::new(), last_active: None }
     }
 }
 
 impl SeriesState {
-    pub fn remember(&mut self, total: f64) {
+    /// Whether the series has been silent for so long that it is no longer watched. Its item expires soon after.
+    #[must_use]
+    pub fn is_forgotten(&self, bucket: Bucket) -> bool {
+        let silent = |last: Bucket| FORGOTTEN_AFTER < bucket.since(last);
+        self.watch.as_ref().is_none_or(|watch| watch.incident.is_none()) && self.last_active.is_some_and(silent)
+    }
+
+    pub fn remember(&mut self, bucket: Bucket, total: f64) {
+        if 0.0 < total {
+            self.last_active = Some(bucket);
+        }
         self.recent.push(total);
         let excess = self.recent.len().saturating_sub(RECENT);
         self.recent.drain(..excess);
@@ -107,7 +125,7 @@ impl Models {
     }
 
     /// Stores a state together with the alerts that follow from it, on the condition that the stored item
-    /// still stands where it was found.
+    /// is still the one that was found.
     ///
     /// # Errors
     /// When the table did not take it.
@@ -115,20 +133,24 @@ impl Models {
         &self,
         series: &str,
         state: &SeriesState,
-        stands_at: Option<Bucket>,
+        revision: Option<u64>,
         alerts: Vec<TransactWriteItem>,
     ) -> Result<Saved, TableError> {
         let failed = |cause: Box<dyn std::error::Error + Send + Sync>| TableError::new("save a model", cause);
         let octets = serde_json::to_vec(state).map_err(|cause| failed(cause.into()))?;
         let mut item = key(partition(shard_of(series)), series);
         item.insert("state".to_owned(), AttributeValue::B(Blob::new(octets)));
-        item.insert("last_bucket".to_owned(), number(state.model.last().map_or(0, u32::from)));
+        item.insert("revision".to_owned(), number(revision.map_or(0, |revision| revision + 1)));
+        if let Some(last_active) = state.last_active {
+            let forgotten_at = last_active.plus(FORGOTTEN_AFTER).start_seconds();
+            item.insert(EXPIRES_AT.to_owned(), number(forgotten_at + KEPT_FOR_SECONDS));
+        }
         let put = Put::builder().table_name(&self.table.name).set_item(Some(item));
-        let put = match stands_at {
-            None => put.condition_expression("attribute_not_exists(last_bucket)"),
-            Some(bucket) => put
-                .condition_expression("last_bucket = :before")
-                .expression_attribute_values(":before", number(u32::from(bucket))),
+        let put = match revision {
+            None => put.condition_expression("attribute_not_exists(revision)"),
+            Some(revision) => {
+                put.condition_expression("revision = :found").expression_attribute_values(":found", number(revision))
+            }
         };
         let put = TransactWriteItem::builder().put(put.build().map_err(|cause| failed(cause.into()))?).build();
         let transaction = self.table.client.transact_write_items();
@@ -169,8 +191,7 @@ fn read_state(item: &Item) -> Option<(String, Loaded)> {
         tracing::error!(series, cause = %error, "a model cannot be read and begins anew");
         SeriesState::default()
     });
-    let stands_at = read_number::<u32>(item, "last_bucket").and_then(|index| Bucket::try_from(index).ok());
-    Some((series, Loaded { state, stands_at }))
+    Some((series, Loaded { state, revision: read_number(item, "revision") }))
 }
 
 fn read_watermark(item: &Item) -> Option<Watermark> {

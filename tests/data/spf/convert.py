@@ -53,7 +53,7 @@ def case(name, test):
         "helo": test["helo"],
         "mailfrom": test["mailfrom"],
         "results": results,
-        "spec": test["spec"],
+        "spec": str(test["spec"]),
     }
     return converted | ({"explanation": test["explanation"]} if "explanation" in test else {})
 

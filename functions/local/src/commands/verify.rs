@@ -13,7 +13,7 @@ use gatepost_verify_inbound::{
     MAX_MESSAGE_OCTETS, VerifierConfig,
     arrived::Arrived,
     event::Inbound,
-    judge::{Judge, Patience},
+    judge::{Judge, Patience, Terms},
     oversized,
     report::Report,
     unjudged,
@@ -63,8 +63,9 @@ pub(super) async fn run(args: Args) -> Result<(), CommandError> {
     let message = read(&args.message)?;
     let resolution = Resolution::start(args.dns).await?;
     let authenticator = Authenticator::new(resolution.server, config.dns_timeout)?;
-    let judge = Judge { authenticator, policy: config.policy, deadline: config.deadline };
-    let report = report(&args, &judge, &message).await?;
+    let judge = Judge { authenticator, policy: config.policy };
+    let terms = Terms { patience: Patience::Left, within: config.deadline };
+    let report = report(&args, &judge, terms, &message).await?;
     if let Some(folder) = args.quarantine.as_deref().filter(|_| report.disposition == "quarantine") {
         keep(folder, &report, &message)?;
     }
@@ -72,7 +73,7 @@ pub(super) async fn run(args: Args) -> Result<(), CommandError> {
     Ok(())
 }
 
-async fn report(args: &Args, judge: &Judge, message: &[u8]) -> Result<Report, CommandError> {
+async fn report(args: &Args, judge: &Judge, terms: Terms, message: &[u8]) -> Result<Report, CommandError> {
     let (message_id, arrived) = match &args.ses_event {
         None => (id_of(message), Ok(Arrived::over_smtp(envelope(args)?, message))),
         Some(event) => as_stored(event, message)?,
@@ -81,7 +82,7 @@ async fn report(args: &Args, judge: &Judge, message: &[u8]) -> Result<Report, Co
         return Ok(oversized(&message_id, message.len()));
     }
     match arrived {
-        Ok(arrived) => Ok(judge.report(&message_id, &arrived, Patience::Left, inspect(message)).await),
+        Ok(arrived) => Ok(judge.report(&message_id, &arrived, terms, inspect(message)).await),
         Err(finding) => Ok(unjudged(&message_id, finding)),
     }
 }

@@ -1,0 +1,384 @@
+//! What callers see while the table fails, and that nothing is lost or counted twice when it comes back.
+
+use std::{io, net::SocketAddr, time::Duration};
+
+use futures_util::future::join_all;
+use gatepost::{
+    activity::Channel,
+    api_key::{ApiKey, ENTROPY_LEN, HashSecret},
+    bucket::Bucket,
+    io::{counters::Counters, keys::Keys},
+};
+use gatepost_local::aws::dynamodb::DynamoDb;
+use serde_json::{Value, json};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt, copy, copy_bidirectional},
+    net::{TcpListener, TcpStream},
+    sync::watch,
+    time::{Instant, sleep},
+};
+
+use crate::{
+    stack::{Answer, Stack},
+    table,
+};
+
+/// How an endpoint fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fault {
+    None,
+    /// Takes connections and closes them without a word.
+    Close,
+    /// Takes requests and never answers.
+    Hang,
+    /// Answers that the table has no throughput left.
+    Throttle,
+    /// Does what it is asked and loses the answer.
+    LoseAnswers,
+    /// Does what it is asked, and keeps the answer back until the fault ends.
+    HoldAnswers,
+}
+
+const THROTTLED: &str = r#"{"__type":"com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException","message":"dynamodb:gatepost partition 7 of table"}"#;
+
+/// A `DynamoDB` endpoint of its own, and the way to it that can fail.
+struct FaultyTable {
+    _table: DynamoDb,
+    /// Of the table itself: what the test looks at.
+    direct: String,
+    /// Through the fault.
+    url: String,
+    fault: watch::Sender<Fault>,
+}
+
+impl FaultyTable {
+    async fn start() -> Self {
+        let table = DynamoDb::start(None).await.expect("a table");
+        let target = table.url().strip_prefix("http://").expect("plain HTTP").parse().expect("an address");
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let url = format!("http://{}", listener.local_addr().expect("bound"));
+        let (fault, watched) = watch::channel(Fault::None);
+        tokio::spawn(accept(listener, target, watched));
+        Self { direct: table.url(), _table: table, url, fault }
+    }
+
+    /// Connections that are open break, with whatever is under way on them.
+    fn set(&self, fault: Fault) {
+        self.fault.send_replace(fault);
+    }
+}
+
+async fn accept(listener: TcpListener, target: SocketAddr, fault: watch::Receiver<Fault>) {
+    while let Ok((client, _)) = listener.accept().await {
+        let mut fault = fault.clone();
+        tokio::spawn(async move {
+            let now = *fault.borrow_and_update();
+            if now == Fault::HoldAnswers {
+                return hold_answer(client, target, fault).await;
+            }
+            tokio::select! {
+                _ = fault.changed() => Ok(()),
+                ended = relay(client, target, now) => ended,
+            }
+        });
+    }
+}
+
+async fn relay(mut client: TcpStream, target: SocketAddr, fault: Fault) -> io::Result<()> {
+    client.set_nodelay(true)?;
+    match fault {
+        Fault::None => {
+            let mut server = TcpStream::connect(target).await?;
+            server.set_nodelay(true)?;
+            copy_bidirectional(&mut client, &mut server).await.map(drop)
+        }
+        Fault::Close => Ok(()),
+        Fault::Hang => std::future::pending().await,
+        Fault::Throttle => throttle(client).await,
+        Fault::LoseAnswers | Fault::HoldAnswers => {
+            until_answered(&mut client, &mut TcpStream::connect(target).await?).await
+        }
+    }
+}
+
+async fn throttle(mut client: TcpStream) -> io::Result<()> {
+    let mut request = Vec::new();
+    while !is_whole(&request) {
+        if client.read_buf(&mut request).await? == 0 {
+            return Ok(());
+        }
+    }
+    let length = THROTTLED.len();
+    let head = format!(
+        "HTTP/1.1 400 Bad Request\r\ncontent-type: application/x-amz-json-1.0\r\ncontent-length: {length}\r\n\
+         connection: close\r\n\r\n"
+    );
+    client.write_all(&[head.as_bytes(), THROTTLED.as_bytes()].concat()).await?;
+    client.shutdown().await
+}
+
+fn is_whole(request: &[u8]) -> bool {
+    let Some(end) = request.windows(4).position(|octets| octets == b"\r\n\r\n") else { return false };
+    let head = String::from_utf8_lossy(&request[..end]).to_ascii_lowercase();
+    let length = head.lines().find_map(|line| line.strip_prefix("content-length:")?.trim().parse().ok());
+    end + 4 + length.unwrap_or(0_usize) <= request.len()
+}
+
+async fn hold_answer(mut client: TcpStream, target: SocketAddr, mut fault: watch::Receiver<Fault>) -> io::Result<()> {
+    let mut server = TcpStream::connect(target).await?;
+    until_answered(&mut client, &mut server).await?;
+    if fault.changed().await.is_err() {
+        return Ok(());
+    }
+    copy_bidirectional(&mut client, &mut server).await.map(drop)
+}
+
+/// Sends what the client says until the server has something to say, which stays unread.
+async fn until_answered(client: &mut TcpStream, server: &mut TcpStream) -> io::Result<()> {
+    let mut answer = [0];
+    let (mut from_server, mut to_server) = server.split();
+    tokio::select! {
+        sent = copy(client, &mut to_server) => sent.map(drop),
+        answered = from_server.peek(&mut answer) => answered.map(drop),
+    }
+}
+
+/// A share is an eighth: one a minute and a burst of 18, of which 13 and a half are there at once. The half absorbs that
+/// requests are not decided in the order in which they came.
+const LOCAL_SHARE: usize = 13;
+const SMALL_BURST: &str = "144";
+/// A local share that no test uses up.
+const LARGE_BURST: &str = "8000";
+
+const OUTAGES: [Fault; 4] = [Fault::Close, Fault::Hang, Fault::Throttle, Fault::LoseAnswers];
+
+/// With the burst of the whole, of which a local share is an eighth.
+async fn stack_on(table: &FaultyTable, burst: &str) -> Stack {
+    let limits = [
+        ("GATEPOST_LIMITS_REQUESTS_PER_MINUTE", "8"),
+        ("GATEPOST_LIMITS_BURST", burst),
+        ("GATEPOST_LIMITS_TIMEOUT_MS", "1000"),
+    ];
+    Stack::start_with(&["--dynamodb-endpoint", &table.url], &limits).await
+}
+
+/// One that has looked its key up, with the whole local share left.
+async fn warm_stack_on(table: &FaultyTable, burst: &str) -> Stack {
+    let stack = stack_on(table, burst).await;
+    recovered(&stack).await;
+    stack
+}
+
+async fn ask(stack: &Stack, flow: &str) -> Answer {
+    stack.validate(json!({"email": "nobody", "flow": flow})).await
+}
+
+fn series(stack: &Stack, flow: &str) -> String {
+    format!("{flow}/{}", ApiKey::parse(&stack.api_key).expect("the development key").id())
+}
+
+#[track_caller]
+fn expect_unavailable(answer: Answer) {
+    let answer = answer.expect_status(503);
+    assert_eq!((answer.header("retry-after"), answer.header("cache-control")), ("1", "no-store"));
+    assert_eq!(answer.header("content-type"), "application/problem+json");
+    let mut problem = answer.json();
+    assert!(problem["request_id"].take().is_string());
+    let expected = json!({
+        "type": "urn:gatepost:problem:unavailable", "title": "Unavailable", "status": 503, "detail": "try again later",
+        "request_id": null,
+    });
+    assert_eq!(problem, expected);
+}
+
+/// The table is asked again by itself: nobody restarts anything.
+async fn recovered(stack: &Stack) {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while ask(stack, "login").await.status.as_u16() != 200 {
+        assert!(Instant::now() < deadline, "still unavailable");
+        sleep(Duration::from_millis(50)).await;
+    }
+}
+
+#[tokio::test]
+async fn while_the_table_fails_sign_up_has_a_local_share_and_account_flows_fail_closed() {
+    for outage in OUTAGES {
+        let table = FaultyTable::start().await;
+        let stack = warm_stack_on(&table, SMALL_BURST).await;
+        table.set(outage);
+        for answer in join_all(["password_reset", "login"].map(|flow| ask(&stack, flow))).await {
+            expect_unavailable(answer);
+        }
+        let flows = ["signup", "newsletter", "other"].iter().cycle().take(2 * LOCAL_SHARE);
+        let answers = join_all(flows.map(|flow| ask(&stack, flow))).await;
+        let statuses: Vec<u16> = answers.iter().map(|answer| answer.status.as_u16()).collect();
+        let of = |status: u16| statuses.iter().filter(|found| **found == status).count();
+        assert_eq!((of(200), of(429)), (LOCAL_SHARE, LOCAL_SHARE), "{outage:?}: {statuses:?}");
+        let refused = answers.iter().find(|answer| answer.status.as_u16() == 429).expect("counted above");
+        let wait: u64 = refused.header("retry-after").parse().expect("seconds");
+        assert!((1..=61).contains(&wait), "{outage:?}: {wait}");
+        table.set(Fault::None);
+        recovered(&stack).await;
+    }
+}
+
+#[tokio::test]
+async fn a_batch_beyond_the_local_share_is_told_to_come_back_and_not_to_be_smaller() {
+    let table = FaultyTable::start().await;
+    let stack = warm_stack_on(&table, SMALL_BURST).await;
+    let batch = |size: usize| json!({"emails": vec!["nobody"; size]});
+    table.set(Fault::Throttle);
+    expect_unavailable(stack.post_json("/v1/validate/batch", &batch(LOCAL_SHARE + 1)).await);
+    let admitted = stack.post_json("/v1/validate/batch", &batch(LOCAL_SHARE)).await.expect_status(200);
+    // What is left of a share that other instances do not know of is nothing to be promised.
+    assert_eq!((admitted.headers.get("ratelimit"), admitted.headers.get("ratelimit-policy")), (None, None));
+    table.set(Fault::None);
+    recovered(&stack).await;
+    stack.post_json("/v1/validate/batch", &batch(LOCAL_SHARE + 1)).await.expect_status(200);
+}
+
+#[tokio::test]
+async fn a_key_that_was_good_is_believed_for_a_quarter_of_an_hour_while_the_table_fails_and_no_longer() {
+    let table = FaultyTable::start().await;
+    let keys = Keys::new(table::client(&table.url), HashSecret::new("a secret"));
+    let (known, unknown) = (ApiKey::from_entropy([3; ENTROPY_LEN]), ApiKey::from_entropy([4; ENTROPY_LEN]));
+    keys.store(&known, "a client").await.expect("stored");
+    let start = Bucket::parse("2026-11-23T02:10").expect("a time").start();
+    let believed = async |key: &ApiKey, minutes| {
+        let client = keys.client_of(key, start + Duration::from_mins(minutes)).await;
+        client.map(|client| client.map(|client| client.id)).map_err(|_| "unavailable")
+    };
+    let good = Ok(Some(known.id().to_owned()));
+    assert_eq!((believed(&known, 0).await, believed(&unknown, 0).await), (good.clone(), Ok(None)));
+    table.set(Fault::Close);
+    for (minutes, of_known) in [(2, good.clone()), (14, good.clone()), (16, Err("unavailable"))] {
+        let found = (believed(&known, minutes).await, believed(&unknown, minutes).await);
+        assert_eq!(found, (of_known, Err("unavailable")), "after {minutes} minutes");
+    }
+    table.set(Fault::None);
+    assert_eq!(believed(&known, 16).await, good);
+}
+
+#[tokio::test]
+async fn a_key_that_nobody_looked_up_yet_cannot_be_believed_while_the_table_fails() {
+    for outage in OUTAGES {
+        let table = FaultyTable::start().await;
+        let stack = stack_on(&table, LARGE_BURST).await;
+        table.set(outage);
+        for flow in ["signup", "login"] {
+            // A look-up has more time than the limit: here a break ends it.
+            let asked = ask(&stack, flow);
+            let end = async {
+                if outage == Fault::Hang {
+                    sleep(Duration::from_millis(300)).await;
+                    table.set(outage);
+                }
+            };
+            let (answer, ()) = tokio::join!(asked, end);
+            expect_unavailable(answer);
+        }
+        table.set(Fault::None);
+        recovered(&stack).await;
+        ask(&stack, "signup").await.expect_status(200);
+    }
+}
+
+#[tokio::test]
+async fn garbage_is_refused_without_asking_a_table_that_fails() {
+    let table = FaultyTable::start().await;
+    let stack = stack_on(&table, SMALL_BURST).await;
+    table.set(Fault::Hang);
+    for headers in [&[][..], &[("x-api-key", "garbage")]] {
+        stack.send("POST", "/v1/validate", headers, "").await.expect_status(401);
+    }
+}
+
+#[tokio::test]
+async fn what_was_counted_before_during_and_after_an_outage_is_counted_once() {
+    let table = FaultyTable::start().await;
+    let stack = warm_stack_on(&table, LARGE_BURST).await;
+    for outage in OUTAGES {
+        for fault in [Fault::None, outage, Fault::None] {
+            table.set(fault);
+            for answer in join_all((0..3).map(|_| ask(&stack, "signup"))).await {
+                answer.expect_status(200);
+            }
+            if fault != Fault::None {
+                write_in_vain(&stack, &table, fault).await;
+            }
+        }
+        recovered(&stack).await;
+    }
+    let expected = [("total", 36), ("reject", 36)];
+    let counted = table::counted_at_last(&table.direct, &series(&stack, "signup"), &expected).await;
+    assert_eq!(counted, expected.map(|(channel, count)| (channel.to_owned(), count)).into());
+}
+
+/// A scan writes the counters first. A table that hangs is given up in the middle.
+async fn write_in_vain(stack: &Stack, table: &FaultyTable, fault: Fault) {
+    let scan = stack.send("POST", "/local/scan", &[], "");
+    let end = async {
+        if fault == Fault::Hang {
+            sleep(Duration::from_millis(300)).await;
+            table.set(Fault::None);
+        }
+    };
+    tokio::join!(scan, end).0.expect_status(503);
+}
+
+#[tokio::test]
+async fn what_is_counted_while_a_write_is_under_way_is_part_of_the_next_one() {
+    let table = FaultyTable::start().await;
+    let counters = Counters::new(table::client(&table.url), "writer".to_owned());
+    let bucket = Bucket::parse("2026-11-23T02:10").expect("a time");
+    let count = || counters.count("signup/k1", &[Channel::Total], bucket);
+    let direct = &table.direct;
+    let written = |total| async move { table::counted_at_last(direct, "signup/k1", &[("total", total)]).await };
+    count();
+    table.set(Fault::HoldAnswers);
+    let meanwhile = async {
+        assert_eq!(written(1).await, [("total".to_owned(), 1)].into());
+        count();
+        table.set(Fault::None);
+    };
+    tokio::join!(counters.flush(bucket.next()), meanwhile).0.expect("the answer came late");
+    counters.flush(bucket.next()).await.expect("all is well");
+    assert_eq!(written(2).await, [("total".to_owned(), 2)].into());
+}
+
+#[tokio::test]
+async fn a_refusal_by_the_local_share_is_counted_like_any_other() {
+    let table = FaultyTable::start().await;
+    let stack = warm_stack_on(&table, SMALL_BURST).await;
+    table.set(Fault::Throttle);
+    join_all((0..20).map(|_| ask(&stack, "signup"))).await;
+    table.set(Fault::None);
+    let expected = [("total", 20), ("reject", 13), ("limited", 7)];
+    let counted = table::counted_at_last(&table.direct, &series(&stack, "signup"), &expected).await;
+    assert_eq!(counted, expected.map(|(channel, count)| (channel.to_owned(), count)).into());
+}
+
+#[tokio::test]
+async fn a_scan_that_the_table_fails_says_so_and_is_made_up_for() {
+    let table = FaultyTable::start().await;
+    let stack = stack_on(&table, SMALL_BURST).await;
+    table.set(Fault::Throttle);
+    let answer = stack.send("POST", "/local/scan", &[], "").await.expect_status(503);
+    assert!(!String::from_utf8_lossy(&answer.body).contains("partition 7"), "{answer:?}");
+    table.set(Fault::None);
+    let scanned = stack.send("POST", "/local/scan", &[], "").await.expect_status(200).json();
+    assert_eq!(scanned["alerts_opened"], Value::from(0));
+}
+
+/// The stack hashes keys with the secret of its settings: a table with keys of another secret admits nobody.
+#[tokio::test]
+async fn a_key_hashed_with_another_secret_is_unknown() {
+    let table = FaultyTable::start().await;
+    let stack = stack_on(&table, SMALL_BURST).await;
+    let keys = Keys::new(table::client(&table.direct), HashSecret::new("another secret"));
+    let api_key = ApiKey::from_entropy([9; ENTROPY_LEN]);
+    keys.store(&api_key, "of another deployment").await.expect("stored");
+    let headers = [("x-api-key", api_key.reveal()), ("content-type", "application/json".to_owned())];
+    let headers = headers.each_ref().map(|(name, value)| (*name, value.as_str()));
+    stack.send("POST", "/v1/validate", &headers, "{\"email\": \"nobody\"}").await.expect_status(401);
+}

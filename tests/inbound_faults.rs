@@ -1,0 +1,258 @@
+//! verify-inbound invoked with what is not, or not quite, an event of SES, and while a service is down. SES takes
+//! everything but a proper answer for CONTINUE, so there is always one.
+
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+use gatepost::io::{
+    authentication::Authenticator, counters::MailCounters, dns::NameServer as Server, functions::Function,
+    ledger::Ledger, messages::Messages, table::Table,
+};
+use gatepost_inspect_attachment::Inspector;
+use gatepost_local::{
+    aws::{
+        clients::{self, Clients, Endpoints},
+        dynamodb::{DynamoDb, TABLE},
+        lambda::{Lambda, Outcome},
+        s3::{BUCKET, ObjectStore},
+    },
+    clock,
+    commands::JUDGE_STDIN,
+    name_server::NameServer,
+    ses::Session,
+};
+use gatepost_verify_inbound::{
+    SesDisposition::{self, Continue, StopRuleSet},
+    Verifier, VerifierConfig,
+    event::MessageId,
+    handle,
+    judge::Judge,
+};
+use serde_json::{Value, json};
+
+use crate::{
+    inbound::{Case, name_server},
+    objects::{keys, lying_in, object},
+    stack::{program, root},
+    table,
+};
+
+const CALL: Duration = Duration::from_secs(30);
+
+/// Nothing listens there.
+const NOWHERE: &str = "http://127.0.0.1:9";
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+/// verify-inbound in this process, with services of its own.
+struct Bench {
+    verifier: Verifier,
+    s3: String,
+    dynamodb: String,
+    _services: (DynamoDb, ObjectStore, Lambda, NameServer),
+}
+
+impl Bench {
+    /// With the names of the examples, but for one that fails.
+    async fn start(behaviour: &str) -> Self {
+        let dns = name_server(behaviour).await;
+        let dynamodb = DynamoDb::start(None).await.expect("a port is free");
+        let objects = ObjectStore::start(None).await.expect("a port is free");
+        let lambda = Lambda::start().await.expect("a port is free");
+        let (s3, table) = (objects.url(), dynamodb.url());
+        let endpoints =
+            Endpoints { dynamodb: table.clone(), s3: s3.clone(), sns: NOWHERE.to_owned(), lambda: lambda.url() };
+        let clients = Clients::new(&endpoints, CALL);
+        let inspector = Inspector {
+            s3: clients.s3.clone(),
+            child_program: program("gatepost"),
+            child_argument: JUDGE_STDIN.to_owned(),
+            bucket: BUCKET.to_owned(),
+        };
+        lambda.register("inspect-attachment", CALL, move |payload| inspect(inspector.clone(), payload));
+        let verifier = verifier(&dns, &clients);
+        Self { verifier, s3, dynamodb: table, _services: (dynamodb, objects, lambda, dns) }
+    }
+
+    /// Stores an example as SES does, and answers the event that goes with it.
+    async fn store(&self, case: &Case, message_id: &str) -> Value {
+        let session = session(case, message_id);
+        let put = self.verifier.messages.client.put_object().bucket(BUCKET).key(format!("inbound/{message_id}"));
+        put.body(session.stored(&case.message).into()).send().await.expect("the bucket takes it");
+        session.event()
+    }
+
+    async fn answer(&self, event: Value, now: SystemTime) -> SesDisposition {
+        handle(&self.verifier, event, now).await.disposition
+    }
+}
+
+fn verifier(dns: &NameServer, clients: &Clients) -> Verifier {
+    let config = VerifierConfig::read(|_| None).expect("the defaults are a configuration");
+    let authenticator = Authenticator::new(Server::At(dns.address()), config.dns_timeout).expect("an address");
+    Verifier {
+        judge: Judge { authenticator, policy: config.policy },
+        counters: Arc::new(MailCounters::new(TABLE.to_owned(), "bench")),
+        deadline: config.deadline,
+        messages: Messages { client: clients.s3.clone(), bucket: config.bucket },
+        ledger: Ledger { table: Table { client: clients.dynamodb.clone(), name: TABLE.to_owned() } },
+        inspector: Function { client: clients.lambda.clone(), name: config.inspector },
+        function: "verify-inbound".to_owned(),
+        defer_for: config.defer_for,
+    }
+}
+
+async fn inspect(inspector: Inspector, payload: Vec<u8>) -> Outcome {
+    let request = serde_json::from_slice(&payload)?;
+    Ok(serde_json::to_vec(&gatepost_inspect_attachment::handle(&inspector, request).await)?)
+}
+
+pub(crate) fn session(case: &Case, message_id: &str) -> Session {
+    Session {
+        message_id: MessageId::parse(message_id).expect("a plain name"),
+        client_ip: case.word("client_ip").parse().expect("an address"),
+        helo: case.word("helo").to_owned(),
+        mail_from: case.word("mail_from").to_owned(),
+        rcpt_to: case.words("rcpt_to").into_iter().map(str::to_owned).collect(),
+        received_at: "2026-11-23T02:15:02.000Z".to_owned(),
+        received_date: "Mon, 23 Nov 2026 02:15:02 +0000 (UTC)".to_owned(),
+    }
+}
+
+const NO_FAULT: &str = "unused.example. * servfail";
+
+#[tokio::test]
+async fn an_event_that_names_no_stored_message_stops_the_rule_set() {
+    let bench = Bench::start(NO_FAULT).await;
+    let good = bench.store(&Case::named("aligned"), "good").await;
+    let missing = session(&Case::named("aligned"), "missing").event();
+    let with = |pointer: &str, value: Value| {
+        let mut event = good.clone();
+        *event.pointer_mut(pointer).expect("the event has it") = value;
+        event
+    };
+    let of_others = |name: &str| -> Value {
+        let text = std::fs::read(root().join("events").join(name)).expect("an example");
+        serde_json::from_slice(&text).expect("JSON")
+    };
+    for event in [
+        Value::Null,
+        json!(5),
+        json!("Records"),
+        json!([]),
+        json!({}),
+        json!({"Records": null}),
+        json!({"Records": []}),
+        json!({"Records": "none"}),
+        json!({"Records": [{}]}),
+        json!({"Records": [{"eventSource": "aws:s3", "s3": {"object": {"key": "inbound/good"}}}]}),
+        json!({"Records": [{"EventSource": "aws:sns", "Sns": {"Message": "{}"}}]}),
+        json!({"Records": vec![good["Records"][0].clone(); 11]}),
+        of_others("schedule.json"),
+        of_others("validate.json"),
+        of_others("inspect.json"),
+        with("/Records/0/eventSource", json!("aws:sqs")),
+        with("/Records/0/ses", Value::Null),
+        with("/Records/0/ses/mail", Value::Null),
+        with("/Records/0/ses/mail/messageId", Value::Null),
+        with("/Records/0/ses/mail/messageId", json!(7)),
+        with("/Records/0/ses/mail/messageId", json!("../delivered/good")),
+        with("/Records/0/ses/mail/messageId", json!("")),
+        with("/Records/0/ses/receipt/recipients", json!("ann@receiver.example")),
+        with("/Records/0/ses/receipt/recipients", json!(vec!["ann@receiver.example"; 101])),
+        json!({"sweep": {"message_id": "missing"}}),
+        json!({"sweep": {"message_id": "../good"}}),
+        json!({"sweep": {}}),
+        missing.clone(),
+        json!({"Records": [good["Records"][0], missing["Records"][0]]}),
+    ] {
+        let shown = event.to_string();
+        let shown = &shown[..shown.len().min(300)];
+        assert_eq!(bench.answer(event.clone(), clock::now()).await, StopRuleSet, "{shown}");
+    }
+    // The last event's first record was a proper one, and the message is where it belongs all the same.
+    assert_eq!(keys(&bench.s3).await, lying_in(&["inbound", "delivered"], "good"));
+}
+
+#[tokio::test]
+async fn what_ses_leaves_out_or_invents_changes_no_judgement() {
+    let bench = Bench::start(NO_FAULT).await;
+    let (good, forged) = (Case::named("aligned"), Case::named("dmarc-reject"));
+    let verdict = "/Records/0/ses/receipt/spamVerdict";
+    for (index, (pointer, value)) in [
+        ("/Records/0/ses/mail/commonHeaders", Value::Null),
+        ("/Records/0/ses/mail/commonHeaders", json!({"from": null, "date": 5})),
+        ("/Records/0/ses/mail/headers", json!("truncated")),
+        ("/Records/0/ses/mail/source", Value::Null),
+        ("/Records/0/eventVersion", json!(2)),
+        ("/Records/0/ses/receipt/action", Value::Null),
+        ("/Records/0/ses/receipt/processingTimeMillis", json!("soon")),
+        (verdict, Value::Null),
+        (verdict, json!("PASS")),
+        (verdict, json!({"status": "PROCESSING_FAILED"})),
+        (verdict, json!({"status": "DISABLED"})),
+        (verdict, json!({"status": "SOMETHING_NEW"})),
+        (verdict, json!({"status": 1})),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        for (case, expected) in [(&good, Continue), (&forged, StopRuleSet)] {
+            let mut event = bench.store(case, &format!("{}-{index}", case.name)).await;
+            *event.pointer_mut(pointer).expect("the event has it") = value.clone();
+            assert_eq!(bench.answer(event, clock::now()).await, expected, "{}: {pointer} {value}", case.name);
+        }
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_delivered_while_the_table_or_the_bucket_or_the_inspector_is_down() {
+    let bench = Bench::start(NO_FAULT).await;
+    let event = bench.store(&Case::named("aligned"), "waits").await;
+    let nowhere = Endpoints {
+        dynamodb: NOWHERE.to_owned(),
+        s3: NOWHERE.to_owned(),
+        sns: NOWHERE.to_owned(),
+        lambda: NOWHERE.to_owned(),
+    };
+    let down = Clients::new(&nowhere, CALL);
+    let mut without_table = bench.verifier.clone();
+    without_table.ledger.table.client = down.dynamodb;
+    let mut without_bucket = bench.verifier.clone();
+    without_bucket.messages.client = down.s3;
+    for verifier in [without_table, without_bucket] {
+        assert_eq!(handle(&verifier, event.clone(), clock::now()).await.disposition, StopRuleSet);
+        assert_eq!(keys(&bench.s3).await, ["inbound/waits"]);
+    }
+    assert_eq!(bench.answer(event, clock::now()).await, Continue, "and then it is");
+    let mut without_inspector = bench.verifier.clone();
+    without_inspector.inspector.client = clients::lambda(NOWHERE, CALL);
+    let event = bench.store(&Case::named("aligned"), "uninspected").await;
+    assert_eq!(handle(&without_inspector, event, clock::now()).await.disposition, StopRuleSet);
+    let expected = [lying_in(&["inbound", "delivered"], "waits"), lying_in(&["inbound", "quarantine"], "uninspected")];
+    let mut expected = expected.concat();
+    expected.sort_unstable();
+    assert_eq!(keys(&bench.s3).await, expected);
+}
+
+#[tokio::test]
+async fn a_message_deferred_for_too_long_is_quarantined() {
+    let bench = Bench::start("_dmarc.bookshop.example. TXT servfail").await;
+    let event = bench.store(&Case::named("aligned"), "deferred").await;
+    let sweep = json!({"sweep": {"message_id": "deferred"}});
+    let first = clock::now();
+    assert_eq!(bench.answer(event, first).await, StopRuleSet);
+    assert_eq!(bench.answer(sweep.clone(), first + 23 * HOUR).await, StopRuleSet);
+    assert_eq!(keys(&bench.s3).await, lying_in(&["inbound"], "deferred"));
+    assert_eq!(bench.answer(sweep.clone(), first + 25 * HOUR).await, StopRuleSet);
+    assert_eq!(keys(&bench.s3).await, lying_in(&["inbound", "quarantine"], "deferred"));
+    let report = object(&bench.s3, "quarantine/deferred.report.json").await;
+    let report: Value = serde_json::from_slice(&report).expect("JSON");
+    let codes: Vec<_> = report["findings"].as_array().expect("a list").iter().map(|f| f["code"].as_str()).collect();
+    assert_eq!(codes, [Some("deferral_expired"), Some("dmarc_temperror")]);
+    let counted = table::counted(&bench.dynamodb).await.into_iter().collect::<Vec<_>>();
+    let expected = [("defer", 1), ("quarantine", 1), ("total", 1)];
+    assert_eq!(counted, expected.map(|(channel, n)| (format!("inbound/receiver.example|{channel}"), n)));
+}

@@ -1,0 +1,192 @@
+//! The published bound, however many clients, processes and addresses at once.
+
+use std::time::Duration;
+
+use futures_util::{StreamExt, stream};
+use gatepost::{
+    api_key::{ApiKey, ENTROPY_LEN, HashSecret},
+    io::{
+        keys::Keys,
+        table::{PK, key, number, read_text},
+    },
+};
+use serde_json::json;
+use tokio::time::{Instant, sleep};
+
+use crate::{
+    stack::{Answer, Stack},
+    table,
+};
+
+/// What became of many requests with one key.
+struct Outcome {
+    admitted: u64,
+    refused: u64,
+    took: Duration,
+}
+
+async fn stack_with(arguments: &[&str], rate: u64, burst: u64) -> Stack {
+    let (rate, burst) = (rate.to_string(), burst.to_string());
+    let limits = [("GATEPOST_LIMITS_REQUESTS_PER_MINUTE", rate.as_str()), ("GATEPOST_LIMITS_BURST", burst.as_str())];
+    Stack::start_with(arguments, &limits).await
+}
+
+/// `requests` by `clients` at once, spread over the stacks; every answer is an admission or a refusal.
+async fn hammer(stacks: &[&Stack], api_key: &str, clients: usize, requests: usize) -> Outcome {
+    let started = Instant::now();
+    let asked = stacks.iter().cycle().take(requests).map(|stack| ask(stack, api_key));
+    let answers: Vec<Answer> = stream::iter(asked).buffer_unordered(clients).collect().await;
+    let took = started.elapsed();
+    let of = |status: u16| answers.iter().filter(|answer| answer.status.as_u16() == status).count() as u64;
+    let outcome = Outcome { admitted: of(200), refused: of(429), took };
+    assert_eq!(outcome.admitted + outcome.refused, requests as u64, "something else was answered");
+    outcome
+}
+
+async fn ask(stack: &Stack, api_key: &str) -> Answer {
+    let headers = [("x-api-key", api_key), ("content-type", "application/json")];
+    // No host to ask about: only the limit takes time.
+    stack.send("POST", "/v1/validate", &headers, r#"{"email": "nobody"}"#).await
+}
+
+impl Outcome {
+    /// A new caller has three quarters of the burst at once and earns the rate from then on.
+    #[track_caller]
+    fn expect_within(&self, rate: u64, burst: u64) {
+        let earned = (rate * self.took.as_millis() as u64).div_ceil(60_000);
+        let (at_once, most) = (3 * burst / 4, 3 * burst / 4 + earned);
+        let Self { admitted, refused, took } = self;
+        assert!((at_once..=most).contains(admitted), "{admitted} in {took:?}, not {at_once} to {most}");
+        assert!(0 < *refused, "nobody was refused");
+    }
+}
+
+/// `q` of the `RateLimit-Policy` field.
+fn published_bound(answer: &Answer) -> u64 {
+    let policy = answer.header("ratelimit-policy");
+    let q = policy.strip_prefix("\"default\";q=").and_then(|rest| rest.strip_suffix(";w=60"));
+    q.unwrap_or_else(|| panic!("{policy}")).parse().expect("a number")
+}
+
+/// Keys of the items that limit callers.
+async fn rate_items(stack: &Stack) -> Vec<String> {
+    let items = table::items(&stack.dynamodb, "rate#").await;
+    items.iter().filter_map(|item| read_text(item, PK)).collect()
+}
+
+fn id(stack: &Stack) -> String {
+    ApiKey::parse(&stack.api_key).expect("the development key").id().to_owned()
+}
+
+#[tokio::test]
+async fn sixty_four_clients_on_one_key_never_exceed_the_published_bound_and_leave_one_item() {
+    for (rate, burst) in [(1, 140), (60, 20), (1_200, 4)] {
+        let stack = stack_with(&[], rate, burst).await;
+        let outcome = hammer(&[&stack], &stack.api_key, 64, 640).await;
+        outcome.expect_within(rate, burst);
+        assert_eq!(published_bound(&ask(&stack, &stack.api_key).await), rate + burst);
+        assert_eq!(rate_items(&stack).await, [format!("rate#{}", id(&stack))]);
+    }
+}
+
+#[tokio::test]
+async fn three_processes_that_share_a_table_stay_within_the_bound_of_one() {
+    let (rate, burst) = (60, 80);
+    let first = stack_with(&[], rate, burst).await;
+    let shared = ["--dynamodb-endpoint", first.dynamodb.as_str()];
+    let (second, third) = (stack_with(&shared, rate, burst).await, stack_with(&shared, rate, burst).await);
+    assert_eq!([&second.dynamodb, &third.dynamodb], [&first.dynamodb; 2]);
+    let outcome = hammer(&[&first, &second, &third], &first.api_key, 48, 480).await;
+    outcome.expect_within(rate, burst);
+    assert_eq!(rate_items(&first).await, [format!("rate#{}", id(&first))]);
+}
+
+#[tokio::test]
+async fn callers_do_not_spend_each_others_quota() {
+    let first = stack_with(&[], 1, 4).await;
+    let second = stack_with(&["--dynamodb-endpoint", &first.dynamodb], 1, 4).await;
+    assert_ne!(first.api_key, second.api_key);
+    for api_key in [&first.api_key, &second.api_key] {
+        hammer(&[&first, &second], api_key, 8, 16).await.expect_within(1, 4);
+    }
+    let mut expected = [format!("rate#{}", id(&first)), format!("rate#{}", id(&second))];
+    expected.sort();
+    let mut items = rate_items(&first).await;
+    items.sort();
+    assert_eq!(items, expected);
+}
+
+#[tokio::test]
+async fn a_refused_caller_is_told_when_to_come_back_and_is_admitted_then() {
+    let stack = stack_with(&[], 120, 4).await;
+    let refused = refused(&stack).await;
+    for (name, expected) in [
+        ("retry-after", "1"),
+        ("ratelimit", "\"default\";r=0;t=1"),
+        ("ratelimit-policy", "\"default\";q=124;w=60"),
+        ("content-type", "application/problem+json"),
+        ("cache-control", "no-store"),
+    ] {
+        assert_eq!(refused.header(name), expected, "{name}");
+    }
+    let mut problem = refused.json();
+    assert!(problem["request_id"].take().is_string());
+    let expected = json!({
+        "type": "urn:gatepost:problem:rate-limited", "title": "Too many requests", "status": 429,
+        "detail": "the quota is spent; come back in 1 s", "request_id": null,
+    });
+    assert_eq!(problem, expected);
+    sleep(Duration::from_secs(1)).await;
+    ask(&stack, &stack.api_key).await.expect_status(200);
+}
+
+/// The first refusal; more than enough at once for any machine to be refused.
+async fn refused(stack: &Stack) -> Answer {
+    let asked = (0..64).map(|_| ask(stack, &stack.api_key));
+    let answers: Vec<Answer> = stream::iter(asked).buffer_unordered(16).collect().await;
+    answers.into_iter().find(|answer| answer.status.as_u16() == 429).expect("a refusal")
+}
+
+#[tokio::test]
+async fn a_batch_costs_one_permit_an_address_and_a_refused_one_costs_nothing() {
+    let stack = stack_with(&[], 1, 40).await;
+    let batch = |size: usize| json!({"emails": vec!["nobody"; size]});
+    // Thirty at once; the next one comes after a minute.
+    for (size, status, left) in [(10, 200, "r=20"), (21, 429, "r=0"), (31, 400, ""), (15, 200, "r=5"), (5, 200, "r=0")]
+    {
+        let answer = stack.post_json("/v1/validate/batch", &batch(size)).await.expect_status(status);
+        let told = answer.headers.get("ratelimit").map_or("", |value| value.to_str().expect("text"));
+        assert_eq!(told.split(';').nth(1).unwrap_or_default(), left, "{size}: {told}");
+    }
+    stack.validate(json!({"email": "nobody"})).await.expect_status(429);
+}
+
+#[tokio::test]
+async fn a_request_that_is_no_question_costs_nothing() {
+    let stack = stack_with(&[], 1, 4).await;
+    for _ in 0..8 {
+        stack.validate(json!({"email": 5})).await.expect_status(400);
+        stack.send("POST", "/v1/validate", &[("x-api-key", "garbage")], "").await.expect_status(401);
+    }
+    assert_eq!(rate_items(&stack).await, Vec::<String>::new());
+    assert_eq!(hammer(&[&stack], &stack.api_key, 1, 4).await.admitted, 3);
+}
+
+#[tokio::test]
+async fn a_clients_own_quota_overrides_the_default() {
+    let stack = stack_with(&[], 1, 4).await;
+    let api_key = ApiKey::from_entropy([3; ENTROPY_LEN]);
+    let table = table::client(&stack.dynamodb);
+    let keys = Keys::new(table.clone(), HashSecret::new("local-development-only"));
+    keys.store(&api_key, "a client with a quota of its own").await.expect("stored");
+    let update = table.client.update_item().table_name(&table.name);
+    let update = update
+        .set_key(Some(key(format!("key#{}", api_key.id()), "key")))
+        .update_expression("SET requests_per_minute = :rate, burst = :burst")
+        .expression_attribute_values(":rate", number(2))
+        .expression_attribute_values(":burst", number(16));
+    update.send().await.expect("stored");
+    hammer(&[&stack], &api_key.reveal(), 8, 24).await.expect_within(2, 16);
+    assert_eq!(published_bound(&ask(&stack, &api_key.reveal()).await), 18);
+    assert_eq!(published_bound(&ask(&stack, &stack.api_key).await), 5);
+}
