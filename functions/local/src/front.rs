@@ -106,7 +106,7 @@ fn session(parameters: Vec<(String, String)>) -> Result<Session, Refusal> {
     for (name, value) in parameters {
         match name.as_str() {
             "client_ip" => {
-                session.client_ip = value.parse().map_err(|_| bad_request("client_ip is not an IP address"))?
+                session.client_ip = value.parse().map_err(|_| bad_request("client_ip is not an IP address"))?;
             }
             "helo" => session.helo = value,
             "mail_from" => session.mail_from = value,
@@ -153,8 +153,8 @@ fn scan_time(parameters: &[(String, String)]) -> Result<SystemTime, Refusal> {
     Ok(time.into())
 }
 
-fn bad_request(detail: impl ToString) -> Refusal {
-    Refusal(StatusCode::BAD_REQUEST, detail.to_string())
+fn bad_request(detail: impl std::fmt::Display) -> Refusal {
+    Refusal(StatusCode::BAD_REQUEST, format!("{detail}"))
 }
 
 async fn alerts(State(front): State<Arc<Front>>) -> Json<Value> {

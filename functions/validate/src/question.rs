@@ -78,6 +78,10 @@ fn json_body<T: for<'de> Deserialize<'de>>(request: &Request) -> Result<T, Valid
     if !is_json(request) {
         return Err(ValidateError::UnsupportedMediaType);
     }
+    // serde would take an array for the fields of an object in their order.
+    if octets.trim_ascii_start().first() != Some(&b'{') {
+        return Err(bad_request("the body is not a JSON object"));
+    }
     serde_json::from_slice(octets).map_err(|error| bad_request(unreadable(&error)))
 }
 

@@ -53,6 +53,8 @@ pub struct Counters {
     /// Names this instance among all writers of a bucket.
     writer: String,
     pending: Mutex<BTreeMap<Bucket, Pending>>,
+    /// Two flushes at once could set an item back to the older of their counts.
+    flushing: tokio::sync::Mutex<()>,
 }
 
 #[derive(Debug, Default, Clone)]
@@ -64,7 +66,7 @@ struct Pending {
 impl Counters {
     #[must_use]
     pub fn new(table: Table, writer: String) -> Self {
-        Self { table, writer, pending: Mutex::default() }
+        Self { table, writer, pending: Mutex::default(), flushing: tokio::sync::Mutex::default() }
     }
 
     /// Counts in memory: nothing is awaited, nothing fails.
@@ -85,6 +87,7 @@ impl Counters {
     /// # Errors
     /// When the table did not take an item.
     pub async fn flush(&self, current: Bucket) -> Result<(), TableError> {
+        let _alone = self.flushing.lock().await;
         for (bucket, activity) in self.unwritten() {
             self.write(bucket, &activity).await?;
             self.mark_written(bucket, &activity);

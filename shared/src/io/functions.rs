@@ -54,10 +54,13 @@ impl Function {
                 return vec![unavailable()];
             }
         };
-        answer.map(|inspection| inspection.findings).unwrap_or_else(|cause| {
-            tracing::warn!(s3.key = key, cause, "the inspector failed");
-            Inspection::failed("the inspector failed on it").findings
-        })
+        match answer {
+            Ok(inspection) => inspection.findings,
+            Err(cause) => {
+                tracing::warn!(s3.key = key, cause, "the inspector failed");
+                Inspection::failed("the inspector failed on it").findings
+            }
+        }
     }
 }
 
