@@ -314,7 +314,8 @@ async fn what_was_counted_before_during_and_after_an_outage_is_counted_once() {
     assert_eq!(counted, expected.map(|(channel, count)| (channel.to_owned(), count)).into());
 }
 
-/// A scan writes the counters first. A table that hangs is given up in the middle.
+/// A scan writes the counters first. A table that hangs comes back in the middle: then the flush that was under way may
+/// have succeeded, and the scan with it.
 async fn write_in_vain(stack: &Stack, table: &FaultyTable, fault: Fault) {
     let scan = stack.send("POST", "/local/scan", &[], "");
     let end = async {
@@ -323,7 +324,10 @@ async fn write_in_vain(stack: &Stack, table: &FaultyTable, fault: Fault) {
             table.set(Fault::None);
         }
     };
-    tokio::join!(scan, end).0.expect_status(503);
+    let answer = tokio::join!(scan, end).0;
+    if fault != Fault::Hang {
+        answer.expect_status(503);
+    }
 }
 
 #[tokio::test]
