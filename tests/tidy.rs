@@ -92,10 +92,11 @@ fn lines_with(file: &File, text: &str, what: &str) -> Vec<String> {
 fn io_uses_nouns_and_a_noun_never_uses_io() {
     let nouns = product().into_iter().filter(|file| file.is_below("shared/src") && !file.is_below("shared/src/io"));
     let breaches = nouns.flat_map(|file| {
-        ["crate::io", "super::io", "    io::{", "aws_sdk", "hickory_resolver", "async fn"]
-            .iter()
-            .flat_map(|what| lines_with(&file, file.product_code(), what))
-            .collect::<Vec<_>>()
+        // These ask DNS through a function that they are given, and otherwise turn values into values.
+        let is_given_lookups = ["shared/src/spf", "shared/src/dmarc"].iter().any(|folder| file.is_below(folder));
+        let awaits: &[&str] = if is_given_lookups { &[] } else { &["async fn"] };
+        let breaches = ["crate::io", "super::io", "    io::{", "aws_sdk", "hickory_resolver"].iter().chain(awaits);
+        breaches.flat_map(|what| lines_with(&file, file.product_code(), what)).collect::<Vec<_>>()
     });
     none(&breaches.collect::<Vec<_>>());
 }

@@ -16,7 +16,7 @@ use gatepost::{
     io::{authentication::Authenticator, dns::NameServer as Server},
 };
 use gatepost_inspect_attachment::{inspect::inspect, part::Limits};
-use gatepost_local::name_server::NameServer;
+use gatepost_local::{clock, name_server::NameServer};
 use gatepost_verify_inbound::{
     arrived::Arrived,
     judge::{Judge, Patience, Policy, Terms},
@@ -101,7 +101,7 @@ fn judge(server: &NameServer) -> Judge {
 }
 
 fn terms() -> Terms {
-    Terms { patience: Patience::Left, within: DEADLINE }
+    Terms { patience: Patience::Left, within: DEADLINE, now: clock::now() }
 }
 
 /// What is said of a message that comes from `client_ip` over SMTP.

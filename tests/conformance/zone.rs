@@ -67,15 +67,16 @@ fn behaviours(lines: &mut String, owner: &str, behaviour: &Value) {
     }
 }
 
-/// Whether the name can be asked for (RFC 1035 §2.3.4), and be written in a zone: the parser of the name server reads
-/// owner names as host names, so the three names of the SPF suite with a colon, a slash or a space are left out.
+/// Whether the name can be asked for (RFC 1035 §2.3.4).
 fn is_speakable(name: &str) -> bool {
-    let is_writable = name.chars().all(|c| c.is_alphanumeric() || matches!(c, '.' | '-' | '_' | '*'));
-    is_writable && name.len() < 254 && name.split('.').all(|label| (1..=63).contains(&label.len()))
+    name.len() < 254 && name.split('.').all(|label| (1..=63).contains(&label.len()))
 }
 
+/// What no host name holds is escaped (RFC 1035 §5.1).
 fn owner(name: &str) -> String {
-    format!("{name}.")
+    let is_plain = |c: char| c.is_alphanumeric() || matches!(c, '.' | '-' | '_' | '*');
+    let written = name.chars().map(|c| if is_plain(c) { c.to_string() } else { format!("\\{:03}", u32::from(c)) });
+    written.chain([".".to_owned()]).collect()
 }
 
 fn rdata(record_type: &str, value: &Value) -> String {
@@ -123,6 +124,7 @@ fn a_zone_of_either_form_becomes_a_master_file() {
          ;behaviour a.test. A timeout\n\
          m.test. 60 IN MX 0 .\n\
          m.test. 60 IN CNAME x.test.\n\
-         ;behaviour m.test. * timeout\n"
+         ;behaviour m.test. * timeout\n\
+         c\\032d.test. 60 IN A 192.0.2.1\n"
     );
 }

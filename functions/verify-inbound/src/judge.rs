@@ -1,6 +1,9 @@
 //! One message, judged: authentication and inspection side by side, findings in, disposition out.
 
-use std::{future::Future, time::Duration};
+use std::{
+    future::Future,
+    time::{Duration, SystemTime},
+};
 
 use gatepost::{
     authentication::{Arc, Authentication, Dmarc, DmarcResult},
@@ -10,7 +13,7 @@ use gatepost::{
     envelope::Envelope,
     finding::{Finding, Severity},
     header_section::HeaderSection,
-    io::authentication::Authenticator,
+    io::authentication::{Authenticator, session},
 };
 use tokio::time::Instant;
 
@@ -43,6 +46,7 @@ pub struct Terms {
     pub patience: Patience,
     /// For the message as a whole.
     pub within: Duration,
+    pub now: SystemTime,
 }
 
 /// How long a message may go on being deferred.
@@ -76,7 +80,7 @@ impl Judge {
         inspection: impl Future<Output = Vec<Finding>>,
     ) -> Report {
         let started = Instant::now();
-        let judgement = tokio::time::timeout(terms.within, self.judge(arrived, inspection)).await;
+        let judgement = tokio::time::timeout(terms.within, self.judge(arrived, terms.now, inspection)).await;
         let mut judgement = judgement.unwrap_or_else(|_| Judgement::of_finding(deadline_exceeded(terms.within)));
         if judgement.disposition() == Disposition::Defer && terms.patience == Patience::Spent {
             let detail = "The message could not be judged for so long that it is quarantined.";
@@ -85,18 +89,23 @@ impl Judge {
         judgement.report(message_id, Some(&arrived.envelope), millis(started.elapsed()))
     }
 
-    async fn judge(&self, arrived: &Arrived<'_>, inspection: impl Future<Output = Vec<Finding>>) -> Judgement {
+    async fn judge(
+        &self,
+        arrived: &Arrived<'_>,
+        now: SystemTime,
+        inspection: impl Future<Output = Vec<Finding>>,
+    ) -> Judgement {
         let (message, envelope) = (arrived.written_by_sender, &arrived.envelope);
         let section = HeaderSection::parse(message);
         let mut judgement = match Author::of(&section) {
             Ok(author) => {
                 let (mut judgement, inspected) =
-                    tokio::join!(self.authenticate(message, envelope, &author), inspection);
+                    tokio::join!(self.authenticate(message, envelope, &author, now), inspection);
                 judgement.findings.extend(inspected);
                 judgement.findings.extend(self.deception(&author));
                 judgement
             }
-            Err(fault) => self.without_author(envelope, fault.code(), fault.detail()).await,
+            Err(fault) => self.without_author(envelope, fault.code(), fault.detail(), now).await,
         };
         judgement.findings.extend(self.header_findings(&section));
         judgement.findings.extend(smuggling_finding(message));
@@ -104,10 +113,10 @@ impl Judge {
         judgement
     }
 
-    async fn authenticate(&self, message: &[u8], envelope: &Envelope, author: &Author) -> Judgement {
-        let Some(authenticated) = self.authenticator.authenticate(message, envelope, author).await else {
+    async fn authenticate(&self, message: &[u8], envelope: &Envelope, author: &Author, now: SystemTime) -> Judgement {
+        let Some(authenticated) = self.authenticator.authenticate(message, envelope, author, now).await else {
             let detail = "Two readings of the From field name different authors.";
-            return self.without_author(envelope, "author_disagreement", detail).await;
+            return self.without_author(envelope, "author_disagreement", detail, now).await;
         };
         let results = authenticated.authentication;
         Judgement {
@@ -121,8 +130,14 @@ impl Judge {
 
     /// A message without an author that every reader agrees on is refused: nobody can answer for it, and DMARC has
     /// nothing to protect.
-    async fn without_author(&self, envelope: &Envelope, code: &'static str, detail: &str) -> Judgement {
-        let spf = self.authenticator.spf(envelope.client_ip, &envelope.helo, &envelope.mail_from).await;
+    async fn without_author(
+        &self,
+        envelope: &Envelope,
+        code: &'static str,
+        detail: &str,
+        now: SystemTime,
+    ) -> Judgement {
+        let spf = self.authenticator.spf(&session(envelope, now)).await;
         let authentication = Authentication {
             spf: spf.result,
             spf_domain: spf.domain,

@@ -149,7 +149,8 @@ impl Verifier {
         };
         let key = format!("{INBOUND}{message_id}");
         let inspection = self.inspector.inspect(&self.messages.bucket, &key);
-        let terms = Terms { patience: self.patience(claim, clock), within: clock.left_of(self.deadline) };
+        let terms =
+            Terms { patience: self.patience(claim, clock), within: clock.left_of(self.deadline), now: clock.now() };
         Ok(self.judge.report(message_id, &arrived, terms, inspection).await)
     }
 

@@ -1,4 +1,4 @@
-//! SPF, DKIM, ARC and DMARC through mail-auth, and what it must not be given.
+//! SPF by our own evaluator; DKIM, ARC and DMARC through mail-auth, and what it must not be given.
 //!
 //! mail-auth is never given a cache that keeps anything: its TXT cache is keyed by name alone and holds parsed records,
 //! so an SPF `include:_dmarc.victim.example` would store "no record" where the victim's DMARC policy is looked for.
@@ -7,18 +7,20 @@
 use std::{
     borrow::Borrow,
     hash::Hash,
-    net::IpAddr,
     sync::atomic::{AtomicUsize, Ordering},
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 use hickory_resolver::net::NetError;
 use mail_auth::{
     ArcOutput, AuthenticatedMessage, DkimOutput, DmarcOutput, DnsError, Error, MessageAuthenticator, Parameters,
-    ResolverCache, SpfOutput, Txt, dkim::DkimError, dmarc::verify::DmarcParameters, spf::verify::SpfParameters,
+    ResolverCache, SpfOutput, dkim::DkimError, dmarc::verify::DmarcParameters,
 };
 
-use super::dns::{NameServer, resolver_configuration};
+use super::{
+    dns::{NameServer, resolver_configuration},
+    spf::answer,
+};
 use crate::{
     authentication::{
         Arc, ArcResult, Authentication, DkimResult, DkimSignature, Dmarc, DmarcPolicy, DmarcResult, MAX_ARC_SETS,
@@ -26,10 +28,10 @@ use crate::{
     },
     author::Author,
     envelope::Envelope,
-    spf::{SpfCheck, SpfResult},
+    spf::{Session, SpfCheck, SpfResult, check_host},
 };
 
-/// For all key look-ups of a message's signatures, and as long for those of its ARC chain.
+/// For SPF as a whole, for all key look-ups of a message's signatures, and as long for those of its ARC chain.
 const SIGNATURES_WITHIN: Duration = Duration::from_secs(7);
 
 /// Authenticates messages. One per instance.
@@ -49,13 +51,9 @@ pub struct Authenticated {
 #[derive(Default)]
 struct QuestionCount {
     asked: AtomicUsize,
-    void: AtomicUsize,
 }
 
-impl<K, V> ResolverCache<K, V> for QuestionCount
-where
-    V: Countable,
-{
+impl<K, V> ResolverCache<K, V> for QuestionCount {
     fn get<Q>(&self, _name: &Q) -> Option<V>
     where
         K: Borrow<Q>,
@@ -73,11 +71,7 @@ where
         None
     }
 
-    fn insert(&self, _key: K, value: V, _valid_until: Instant) {
-        if value.is_void() {
-            self.void.fetch_add(1, Ordering::Relaxed);
-        }
-    }
+    fn insert(&self, _key: K, _value: V, _valid_until: Instant) {}
 }
 
 impl Authenticator {
@@ -90,34 +84,34 @@ impl Authenticator {
         Ok(Self { inner: MessageAuthenticator::new(config, options)? })
     }
 
-    /// `check_host` (RFC 7208 §4) for the envelope sender, or for `postmaster@HELO` when there is none.
-    pub async fn spf(&self, client_ip: IpAddr, helo: &str, mail_from: &str) -> SpfCheck {
-        let count = QuestionCount::default();
-        let output = self.check_host(client_ip, helo, mail_from, &count).await;
-        SpfCheck {
-            result: spf_result(&output),
-            domain: output.domain().to_owned(),
-            explanation: output.explanation().map(str::to_owned),
-            lookups: count.asked.load(Ordering::Relaxed).saturating_sub(1),
-            void_lookups: count.void.load(Ordering::Relaxed),
-        }
+    /// `check_host` (RFC 7208 §4) for the envelope sender, or for `postmaster@HELO` when there is none. What is not known
+    /// after 7 s is a temporary error.
+    pub async fn spf(&self, session: &Session<'_>) -> SpfCheck {
+        self.check_host(session, &QuestionCount::default()).await
     }
 
     /// Judges what the sender wrote (without the header fields that SES put before it). `None` when mail-auth finds no
     /// header section in it, or reads another author from it than we do: then nothing it says is about this author.
-    pub async fn authenticate(&self, message: &[u8], envelope: &Envelope, author: &Author) -> Option<Authenticated> {
+    pub async fn authenticate(
+        &self,
+        message: &[u8],
+        envelope: &Envelope,
+        author: &Author,
+        now: SystemTime,
+    ) -> Option<Authenticated> {
         let mut parsed = AuthenticatedMessage::parse(message)?;
         if !is_only_author(&parsed, author) {
             return None;
         }
         let ignored_signatures = drop_excess_signatures(&mut parsed);
         let count = QuestionCount::default();
-        let spf = self.check_host(envelope.client_ip, &envelope.helo, &envelope.mail_from, &count);
-        let (spf, dkim, arc) = tokio::join!(spf, self.dkim(&parsed, &count), self.arc(&parsed, &count));
+        let session = session(envelope, now);
+        let (spf, dkim, arc) =
+            tokio::join!(self.check_host(&session, &count), self.dkim(&parsed, &count), self.arc(&parsed, &count));
         let dmarc = self.dmarc(&parsed, &dkim, &spf, &count).await;
         let authentication = Authentication {
-            spf: spf_result(&spf),
-            spf_domain: spf.domain().to_ascii_lowercase(),
+            spf: spf.result,
+            spf_domain: spf.domain,
             dkim: dkim.iter().map(dkim_signature).collect(),
             ignored_signatures,
             arc,
@@ -143,24 +137,33 @@ impl Authenticator {
         verified.map_or(Arc { result: ArcResult::Fail, ..Arc::default() }, |output| arc_chain(&output))
     }
 
-    async fn check_host(&self, client_ip: IpAddr, helo: &str, mail_from: &str, count: &QuestionCount) -> SpfOutput {
-        let client_ip = client_ip.to_canonical();
-        let identity = if mail_from.is_empty() {
-            SpfParameters::verify_ehlo(client_ip, helo, "unknown")
-        } else {
-            SpfParameters::verify_mail_from(client_ip, helo, "unknown", mail_from)
-        };
-        self.inner.verify_spf(counted(identity, count)).await
+    async fn check_host(&self, session: &Session<'_>, count: &QuestionCount) -> SpfCheck {
+        let check = check_host(
+            |question| {
+                count.asked.fetch_add(1, Ordering::Relaxed);
+                answer(&self.inner.0, question)
+            },
+            session,
+        );
+        let domain = session.mail_from.rsplit_once('@').map_or(session.helo, |(_, domain)| domain);
+        tokio::time::timeout(SIGNATURES_WITHIN, check).await.unwrap_or_else(|_| SpfCheck {
+            result: SpfResult::TempError,
+            domain: domain.to_ascii_lowercase(),
+            explanation: None,
+            lookups: 0,
+            void_lookups: 0,
+        })
     }
 
     async fn dmarc(
         &self,
         message: &AuthenticatedMessage<'_>,
         dkim_output: &[DkimOutput<'_>],
-        spf_output: &SpfOutput,
+        spf: &SpfCheck,
         count: &QuestionCount,
     ) -> Dmarc {
-        let rfc5321_mail_from_domain = spf_output.domain();
+        let spf_output = &SpfOutput::new(spf.domain.clone()).with_result(in_words_of_mail_auth(spf.result));
+        let rfc5321_mail_from_domain = &spf.domain;
         let parameters =
             DmarcParameters { message, dkim_output, dkim2_output: None, rfc5321_mail_from_domain, spf_output };
         dmarc(&self.inner.verify_dmarc(counted(parameters, count)).await)
@@ -177,23 +180,6 @@ fn counted<P>(params: P, count: &QuestionCount) -> Counted<'_, P> {
         cache_ptr: Some(count),
         cache_ipv4: Some(count),
         cache_ipv6: Some(count),
-    }
-}
-
-/// What an answer tells about void look-ups (RFC 7208 §4.6.4).
-trait Countable {
-    fn is_void(&self) -> bool;
-}
-
-impl Countable for Txt {
-    fn is_void(&self) -> bool {
-        matches!(self, Self::Error(Error::Dns(DnsError::RecordNotFound(_))))
-    }
-}
-
-impl<T> Countable for mail_auth::RecordSet<T> {
-    fn is_void(&self) -> bool {
-        self.rrset.is_empty()
     }
 }
 
@@ -221,16 +207,23 @@ fn is_arc_flood(message: &AuthenticatedMessage<'_>) -> bool {
     too_long || MAX_ARC_SETS < message.as_headers.len().max(message.ams_headers.len())
 }
 
-fn spf_result(output: &SpfOutput) -> SpfResult {
-    match output.result() {
-        mail_auth::SpfResult::Pass => SpfResult::Pass,
-        mail_auth::SpfResult::Fail => SpfResult::Fail,
-        mail_auth::SpfResult::SoftFail => SpfResult::SoftFail,
-        mail_auth::SpfResult::Neutral => SpfResult::Neutral,
-        mail_auth::SpfResult::TempError => SpfResult::TempError,
-        mail_auth::SpfResult::PermError => SpfResult::PermError,
-        mail_auth::SpfResult::None => SpfResult::None,
+fn in_words_of_mail_auth(result: SpfResult) -> mail_auth::SpfResult {
+    match result {
+        SpfResult::Pass => mail_auth::SpfResult::Pass,
+        SpfResult::Fail => mail_auth::SpfResult::Fail,
+        SpfResult::SoftFail => mail_auth::SpfResult::SoftFail,
+        SpfResult::Neutral => mail_auth::SpfResult::Neutral,
+        SpfResult::TempError => mail_auth::SpfResult::TempError,
+        SpfResult::PermError => mail_auth::SpfResult::PermError,
+        SpfResult::None => mail_auth::SpfResult::None,
     }
+}
+
+/// What SPF wants to know of an envelope.
+#[must_use]
+pub fn session(envelope: &Envelope, now: SystemTime) -> Session<'_> {
+    let Envelope { client_ip, helo, mail_from, .. } = envelope;
+    Session { client_ip: *client_ip, helo, mail_from, receiver: "", now }
 }
 
 fn dkim_signature(output: &DkimOutput<'_>) -> DkimSignature {

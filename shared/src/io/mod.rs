@@ -18,3 +18,5 @@ pub mod functions;
 pub mod ledger;
 #[cfg(feature = "s3")]
 pub mod messages;
+#[cfg(feature = "mail")]
+mod spf;

@@ -21,6 +21,7 @@ use gatepost_verify_inbound::{
 use ring::digest;
 
 use super::{CommandError, JUDGE_STDIN};
+use crate::clock;
 use crate::settings::{DnsArgument, Resolution, Settings};
 
 /// For the inspection of the attachments.
@@ -64,7 +65,7 @@ pub(super) async fn run(args: Args) -> Result<(), CommandError> {
     let resolution = Resolution::start(args.dns).await?;
     let authenticator = Authenticator::new(resolution.server, config.dns_timeout)?;
     let judge = Judge { authenticator, policy: config.policy };
-    let terms = Terms { patience: Patience::Left, within: config.deadline };
+    let terms = Terms { patience: Patience::Left, within: config.deadline, now: clock::now() };
     let report = report(&args, &judge, terms, &message).await?;
     if let Some(folder) = args.quarantine.as_deref().filter(|_| report.disposition == "quarantine") {
         keep(folder, &report, &message)?;

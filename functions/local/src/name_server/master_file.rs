@@ -6,7 +6,7 @@
 #![expect(clippy::indexing_slicing, reason = "offsets come from a scan of the same text")]
 
 use hickory_resolver::proto::ProtoError;
-use hickory_resolver::proto::rr::rdata::{NULL, TXT};
+use hickory_resolver::proto::rr::rdata::{CNAME, MX, NS, NULL, PTR, TXT};
 use hickory_resolver::proto::rr::{Name, RData, Record, RecordType};
 use hickory_resolver::proto::serialize::txt::{ParseError, parse_ttl};
 use std::str::FromStr;
@@ -116,13 +116,18 @@ impl Context {
     }
 
     fn data(&self, record_type: RecordType, words: &[&str]) -> Result<RData, EntryError> {
-        match record_type {
-            RecordType::TXT => text_data(words),
-            RecordType::DS => ds_data(words).ok_or(EntryError::Ds),
-            RecordType::SOA => self.with_names(record_type, words, &[0, 1]),
-            RecordType::CNAME | RecordType::MX | RecordType::NS | RecordType::PTR | RecordType::SRV => {
-                self.with_names(record_type, words, &[words.len().saturating_sub(1)])
+        match (record_type, words) {
+            (RecordType::TXT, _) => text_data(words),
+            (RecordType::DS, _) => ds_data(words).ok_or(EntryError::Ds),
+            (RecordType::MX, [preference, exchange]) => {
+                let preference = preference.parse().map_err(|_| EntryError::Incomplete)?;
+                Ok(RData::MX(MX::new(preference, self.name(exchange)?)))
             }
+            (RecordType::CNAME, [name]) => Ok(RData::CNAME(CNAME(self.name(name)?))),
+            (RecordType::NS, [name]) => Ok(RData::NS(NS(self.name(name)?))),
+            (RecordType::PTR, [name]) => Ok(RData::PTR(PTR(self.name(name)?))),
+            (RecordType::SOA, _) => self.with_names(record_type, words, &[0, 1]),
+            (RecordType::SRV, _) => self.with_names(record_type, words, &[words.len().saturating_sub(1)]),
             _ => self.with_names(record_type, words, &[]),
         }
     }
@@ -140,7 +145,8 @@ impl Context {
     fn name(&self, word: &str) -> Result<Name, EntryError> {
         let mut name = match word {
             "@" => self.origin.clone(),
-            _ => Name::parse(word, Some(&self.origin))?,
+            _ if is_host_name(word) => Name::parse(word, Some(&self.origin))?,
+            _ => raw_name(word, &self.origin)?,
         };
         name.set_fqdn(true);
         Ok(name)
@@ -198,6 +204,29 @@ fn word_length(octets: &[u8]) -> Option<usize> {
     }
 }
 
+fn is_host_name(word: &str) -> bool {
+    word.chars().all(|c| c.is_alphanumeric() || matches!(c, '.' | '-' | '_' | '*'))
+}
+
+/// A name with escapes, or with characters that no host has: its labels as they are (RFC 1035 §5.1).
+fn raw_name(word: &str, origin: &Name) -> Result<Name, EntryError> {
+    let (mut labels, mut label) = (Vec::new(), Vec::new());
+    let mut rest = word.as_bytes();
+    while let [first, after @ ..] = rest {
+        let (octet, after) = if *first == b'\\' { escaped(after).ok_or(EntryError::Escape)? } else { (*first, after) };
+        match first {
+            b'.' => labels.push(std::mem::take(&mut label)),
+            _ => label.push(octet),
+        }
+        rest = after;
+    }
+    if label.is_empty() {
+        return Ok(Name::from_labels(labels)?);
+    }
+    labels.push(label);
+    Ok(Name::from_labels(labels)?.append_domain(origin)?)
+}
+
 fn text_data(words: &[&str]) -> Result<RData, EntryError> {
     let strings = words.iter().map(|word| character_string(word)).collect::<Result<Vec<_>, _>>()?;
     if strings.is_empty() {
@@ -245,6 +274,19 @@ fn ds_data(words: &[&str]) -> Option<RData> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_owner_may_hold_what_no_host_name_does() {
+        for (word, expected) in [
+            (r"foo:bar/baz.example.", vec!["foo:bar/baz", "example"]),
+            (r"a\032b\.c.example.", vec!["a b.c", "example"]),
+            (r"\300.example.", vec![]),
+        ] {
+            let labels = raw_name(word, &Name::root())
+                .map(|name| name.iter().map(|label| String::from_utf8_lossy(label).into_owned()).collect::<Vec<_>>());
+            assert_eq!(labels.unwrap_or_default(), expected, "{word}");
+        }
+    }
 
     #[test]
     fn every_form_of_an_entry_is_read() {
