@@ -72,7 +72,7 @@ struct Contributor {
 }
 
 impl Alert {
-    /// `recent` are the latest values of the incident's channel, oldest first; the last two hours are drawn.
+    /// `recent` are the latest totals of the series, oldest first; the last two hours are drawn.
     #[must_use]
     pub fn new(series: &str, event: AlertEvent, recent: &[f64]) -> Self {
         let recent = recent.iter().copied().skip(recent.len().saturating_sub(SPARKLINE)).collect();
@@ -155,7 +155,7 @@ impl Alert {
         let (end, runbook, dedup_id) = (self.end(), self.runbook(), self.dedup_id());
         format!(
             "{kind} {state}, severity {severity}\n\nSeries:   {series}\nWindow:   {opened} to {end} UTC\n\
-             Worst:    {channel} {actual:.0}, expected {expected:.1}\nRecent:   {chart}\n\n\
+             Worst:    {channel} {actual:.0}, expected {expected:.1}\nTraffic:  {chart}\n\n\
              Runbook:  {runbook}\nDedup id: {dedup_id}\n"
         )
     }

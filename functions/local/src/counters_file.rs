@@ -5,10 +5,8 @@ use std::path::{Path, PathBuf};
 use gatepost::{
     activity::{Tally, series},
     bucket::{Bucket, BucketError},
+    verdict::Flow,
 };
-
-/// Flows whose file name alone means the series of the development client.
-const FLOWS: &[&str] = &["signup", "password_reset", "login", "newsletter", "other"];
 
 /// History of one series, oldest first.
 #[derive(Debug, Clone)]
@@ -69,5 +67,5 @@ fn whole(count: f64) -> u64 {
 
 fn series_of(path: &Path, client: &str) -> String {
     let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
-    if FLOWS.contains(&stem.as_str()) { series(&stem, client) } else { stem }
+    if Flow::parse(&stem).is_some() { series(&stem, client) } else { stem }
 }
