@@ -38,6 +38,10 @@ pub struct DkimSignature {
     pub result: DkimResult,
     /// Why, when it did not pass.
     pub detail: String,
+    /// Bits of an RSA key that is shorter than it should be by now.
+    pub weak_key_bits: Option<usize>,
+    /// Fields of the message that a signature which passed does not protect.
+    pub unsigned_fields: Vec<&'static str>,
 }
 
 /// RFC 8601 §2.7.1.
@@ -163,6 +167,8 @@ pub const FINDING_CODES: &[(&str, &str)] = &[
     ("spf_fail", "the client may not send for the SPF domain"),
     ("dkim_fail", "a DKIM signature did not verify"),
     ("dkim_signature_flood", "more signatures than are looked at"),
+    ("dkim_weak_key", "a signature passed with an RSA key of fewer than 2048 bits"),
+    ("dkim_unsigned_fields", "a signature passed, but anyone could have added these fields"),
 ];
 
 impl Authentication {
@@ -176,7 +182,7 @@ impl Authentication {
     /// What the results mean for the message of `author`, given the sealers that this receiver trusts.
     #[must_use]
     pub fn findings(&self, author: &Author, trusted_sealers: &[String]) -> Vec<Finding> {
-        let mut findings: Vec<Finding> = self.dkim.iter().filter_map(DkimSignature::finding).collect();
+        let mut findings: Vec<Finding> = self.dkim.iter().flat_map(DkimSignature::findings).collect();
         findings.extend(self.spf_finding());
         findings.extend(self.flood_finding());
         findings.extend(self.arc_finding());
@@ -247,9 +253,23 @@ impl Authentication {
 }
 
 impl DkimSignature {
-    fn finding(&self) -> Option<Finding> {
-        let detail = format!("The signature of {} (selector {}): {}.", self.domain, self.selector, self.detail);
-        (self.result != DkimResult::Pass).then(|| Finding::new("dkim_fail", Severity::Info, detail))
+    fn findings(&self) -> Vec<Finding> {
+        let of = format!("The signature of {} (selector {})", self.domain, self.selector);
+        if self.result != DkimResult::Pass {
+            return vec![Finding::new(
+                "dkim_fail",
+                Severity::Info,
+                format!("{of}: {}.", self.detail.trim_end_matches('.')),
+            )];
+        }
+        let weak = self
+            .weak_key_bits
+            .map(|bits| Finding::new("dkim_weak_key", Severity::Info, format!("{of} has an RSA key of {bits} bits.")));
+        let unsigned = (!self.unsigned_fields.is_empty()).then(|| {
+            let detail = format!("{of} does not protect {}.", self.unsigned_fields.join(", "));
+            Finding::new("dkim_unsigned_fields", Severity::Info, detail)
+        });
+        weak.into_iter().chain(unsigned).collect()
     }
 }
 

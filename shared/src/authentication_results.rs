@@ -66,6 +66,8 @@ mod tests {
                 selector: selector.to_owned(),
                 result: DkimResult::Pass,
                 detail: String::new(),
+                weak_key_bits: None,
+                unsigned_fields: Vec::new(),
             }],
             ignored_signatures: 0,
             arc: Arc::default(),

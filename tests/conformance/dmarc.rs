@@ -18,8 +18,7 @@ use super::{Score, data, judge, judged, list, served, text, texts};
 
 const CASES: usize = 15;
 
-/// Measured with mail-auth 0.13.3.
-const PASSED: usize = 14;
+const PASSED: usize = 15;
 
 const CLIENT_IP: &str = "192.0.2.1";
 const SELECTOR: &str = "passes";

@@ -220,7 +220,8 @@ fn by_clause(text: &str) -> Option<(&str, &str)> {
     let region = host.strip_suffix(".amazonaws.com")?;
     let (protocol, rest) = rest.split_once(" id ")?;
     let is_region = !region.is_empty() && region.bytes().all(|octet| octet.is_ascii_alphanumeric() || octet == b'-');
-    let is_protocol = protocol.contains("SMTP") && protocol.bytes().all(|octet| octet.is_ascii_uppercase() || octet.is_ascii_digit());
+    let is_protocol =
+        protocol.contains("SMTP") && protocol.bytes().all(|octet| octet.is_ascii_uppercase() || octet.is_ascii_digit());
     let id_end = rest.find([' ', ';']).unwrap_or(rest.len());
     (is_region && is_protocol).then(|| rest.split_at(id_end))
 }

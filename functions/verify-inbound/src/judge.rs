@@ -13,7 +13,7 @@ use gatepost::{
     envelope::Envelope,
     finding::{Finding, Severity},
     header_section::HeaderSection,
-    io::authentication::{Authenticator, session},
+    io::authentication::{Authenticator, Mail, session},
 };
 use tokio::time::Instant;
 
@@ -99,8 +99,8 @@ impl Judge {
         let section = HeaderSection::parse(message);
         let mut judgement = match Author::of(&section) {
             Ok(author) => {
-                let (mut judgement, inspected) =
-                    tokio::join!(self.authenticate(message, envelope, &author, now), inspection);
+                let mail = Mail { message, section: &section, envelope, author: &author, now };
+                let (mut judgement, inspected) = tokio::join!(self.authenticate(&mail), inspection);
                 judgement.findings.extend(inspected);
                 judgement.findings.extend(self.deception(&author));
                 judgement
@@ -113,8 +113,9 @@ impl Judge {
         judgement
     }
 
-    async fn authenticate(&self, message: &[u8], envelope: &Envelope, author: &Author, now: SystemTime) -> Judgement {
-        let Some(authenticated) = self.authenticator.authenticate(message, envelope, author, now).await else {
+    async fn authenticate(&self, mail: &Mail<'_>) -> Judgement {
+        let Mail { envelope, author, now, .. } = *mail;
+        let Some(authenticated) = self.authenticator.authenticate(mail).await else {
             let detail = "Two readings of the From field name different authors.";
             return self.without_author(envelope, "author_disagreement", detail, now).await;
         };

@@ -24,6 +24,8 @@ mod session;
 
 pub use evaluate::{MAX_LOOKUPS, MAX_VOID_LOOKUPS, check_host};
 pub use macro_string::{MacroError, MacroString};
+pub(crate) use name::{is_at_or_under, is_nameable};
+pub(crate) use question::ask;
 pub use question::{Answer, Data, Question, QuestionKind};
 pub use record::{Directive, Mechanism, PrefixLengths, Qualifier, Record, RecordError, is_spf};
 pub use session::Session;

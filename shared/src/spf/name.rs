@@ -24,7 +24,7 @@ pub(super) fn fitted(expansion: &str) -> Option<&str> {
 }
 
 /// Whether a name can be asked for. It has no trailing dot.
-pub(super) fn is_nameable(name: &str) -> bool {
+pub(crate) fn is_nameable(name: &str) -> bool {
     name.len() <= MAX_NAME_OCTETS && name.is_ascii() && name.split('.').all(|label| is_label_length(label.len()))
 }
 
@@ -33,7 +33,7 @@ pub(super) fn without_root_dot(name: &str) -> &str {
 }
 
 /// Whether `name` is `ancestor` or a subdomain of it. Neither has a trailing dot.
-pub(super) fn is_at_or_under(name: &str, ancestor: &str) -> bool {
+pub(crate) fn is_at_or_under(name: &str, ancestor: &str) -> bool {
     let Some(start) = name.len().checked_sub(ancestor.len()) else { return false };
     let (Some(above), Some(tail)) = (name.get(..start), name.get(start..)) else { return false };
     tail.eq_ignore_ascii_case(ancestor) && (above.is_empty() || above.ends_with('.'))

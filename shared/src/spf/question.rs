@@ -67,7 +67,7 @@ impl Answer {
 }
 
 impl Data {
-    pub(super) fn text(self) -> Option<Vec<u8>> {
+    pub(crate) fn text(self) -> Option<Vec<u8>> {
         if let Self::Text(octets) = self { Some(octets) } else { None }
     }
 
@@ -81,7 +81,7 @@ impl Data {
 }
 
 /// The only way to a question. What DNS cannot be asked for does not exist.
-pub(super) async fn ask<F>(lookup: &impl Fn(Question) -> F, name: &str, kind: QuestionKind) -> Answer
+pub(crate) async fn ask<F>(lookup: &impl Fn(Question) -> F, name: &str, kind: QuestionKind) -> Answer
 where
     F: Future<Output = Answer>,
 {
