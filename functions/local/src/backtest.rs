@@ -34,6 +34,9 @@ pub struct Args {
     /// Write a CSV of scores for each input, under the same relative path
     #[arg(long, value_name = "DIR")]
     pub scores: Option<PathBuf>,
+    /// TOML file of settings; none of them changes the detector, which has one setting for all series
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
     /// Announced events: JSON `{"series": [{"start", "end", "kind"}]}`
     #[arg(long, value_name = "FILE")]
     pub calendar: Option<PathBuf>,
@@ -389,7 +392,13 @@ mod tests {
 
         fn args(&self) -> Args {
             let named = |name: &str| Some(self.0.join(name));
-            Args { inputs: vec![self.0.join("in")], alerts: named("alerts"), scores: named("scores"), calendar: None }
+            Args {
+                inputs: vec![self.0.join("in")],
+                alerts: named("alerts"),
+                scores: named("scores"),
+                calendar: None,
+                config: None,
+            }
         }
     }
 

@@ -10,7 +10,7 @@ use std::{error::Error, io};
 use clap::{Parser, Subcommand};
 use gatepost_inspect_attachment::child;
 
-use crate::backtest;
+use crate::{backtest, settings::Settings};
 
 /// What a command that could not do its work says on standard error.
 pub type CommandError = Box<dyn Error + Send + Sync>;
@@ -55,7 +55,10 @@ pub fn run(cli: Cli) -> Result<(), CommandError> {
         Some(Command::Address(args)) => block_on(address::run(args)),
         Some(Command::Spf(args)) => block_on(spf::run(args)),
         Some(Command::Verify(args)) => block_on(verify::run(args)),
-        Some(Command::Backtest(args)) => Ok(backtest::run(&args, &mut io::stdout().lock())?),
+        Some(Command::Backtest(args)) => {
+            Settings::read(args.config.as_deref())?;
+            Ok(backtest::run(&args, &mut io::stdout().lock())?)
+        }
         Some(Command::JudgeStdin) => Ok(child::run_child(io::stdin().lock(), io::stdout().lock())?),
     }
 }
