@@ -285,15 +285,15 @@ async fn while_sns_is_down_an_alert_stays_pending_and_goes_out_with_the_next_sca
     let (bench, flood) = Bench::with_a_flood().await;
     let now = flood.next().start();
     let down = bench.scanner("http://127.0.0.1:9");
-    let first = handle(&down, now).await.expect("SNS is no reason to fail");
+    let first = handle(&down, now, Duration::ZERO).await.expect("SNS is no reason to fail");
     let expected = Scanned { series: 1, alerts_opened: 1, alerts_pending: 1, ..Scanned::default() };
     assert_eq!((first, bench.pending().await), (expected, 1));
-    let again = handle(&down, now).await.expect("SNS is no reason to fail");
+    let again = handle(&down, now, Duration::ZERO).await.expect("SNS is no reason to fail");
     assert_eq!((again, bench.pending().await), (Scanned { alerts_pending: 1, ..Scanned::default() }, 1));
     let up = bench.scanner(&bench.sns.url());
-    let third = handle(&up, now).await.expect("all is well");
+    let third = handle(&up, now, Duration::ZERO).await.expect("all is well");
     assert_eq!((third, bench.pending().await), (Scanned { alerts_published: 1, ..Scanned::default() }, 0));
-    assert_eq!(handle(&up, now).await.expect("all is well"), Scanned::default());
+    assert_eq!(handle(&up, now, Duration::ZERO).await.expect("all is well"), Scanned::default());
     let ids = bench.dedup_ids();
     assert_eq!(ids.len(), 1);
     assert!(ids[0].ends_with(&format!(":opened:{}", u32::from(flood))), "{ids:?}");
@@ -303,11 +303,11 @@ async fn while_sns_is_down_an_alert_stays_pending_and_goes_out_with_the_next_sca
 async fn opening_and_closing_that_both_had_to_wait_go_out_in_their_order() {
     let (bench, flood) = Bench::with_a_flood().await;
     let down = bench.scanner("http://127.0.0.1:9");
-    handle(&down, flood.next().start()).await.expect("SNS is no reason to fail");
-    let closed = handle(&down, flood.plus(16).start()).await.expect("SNS is no reason to fail");
+    handle(&down, flood.next().start(), Duration::ZERO).await.expect("SNS is no reason to fail");
+    let closed = handle(&down, flood.plus(16).start(), Duration::ZERO).await.expect("SNS is no reason to fail");
     assert_eq!((closed.alerts_closed, closed.alerts_pending), (1, 2));
     let up = bench.scanner(&bench.sns.url());
-    assert_eq!(handle(&up, flood.plus(16).start()).await.expect("all is well").alerts_published, 2);
+    assert_eq!(handle(&up, flood.plus(16).start(), Duration::ZERO).await.expect("all is well").alerts_published, 2);
     let states: Vec<String> =
         bench.dedup_ids().iter().map(|id| id.split(':').nth(1).unwrap_or_default().to_owned()).collect();
     assert_eq!(states, ["opened", "closed"]);
@@ -317,14 +317,17 @@ async fn opening_and_closing_that_both_had_to_wait_go_out_in_their_order() {
 async fn scans_at_the_same_time_open_one_alert_under_one_name() {
     let (bench, flood) = Bench::with_a_flood().await;
     let scanner = bench.scanner(&bench.sns.url());
-    let scans = (0..8).map(|_| handle(&scanner, flood.plus(2).start()));
+    let scans = (0..8).map(|_| handle(&scanner, flood.plus(2).start(), Duration::ZERO));
     let opened = futures_util::future::join_all(scans).await.into_iter().map(|scanned| match scanned {
         Ok(scanned) => scanned.alerts_opened,
         Err(ScanError::Outrun { .. }) => 0,
         Err(error) => panic!("{error}"),
     });
     assert_eq!(opened.sum::<usize>(), 1);
-    assert_eq!(handle(&scanner, flood.plus(2).start()).await.expect("nobody else scans").alerts_opened, 0);
+    assert_eq!(
+        handle(&scanner, flood.plus(2).start(), Duration::ZERO).await.expect("nobody else scans").alerts_opened,
+        0
+    );
     let mut ids = bench.dedup_ids();
     ids.dedup();
     assert_eq!((ids.len(), bench.pending().await), (1, 0));

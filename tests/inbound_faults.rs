@@ -256,3 +256,23 @@ async fn a_message_deferred_for_too_long_is_quarantined() {
     let expected = [("defer", 1), ("quarantine", 1), ("total", 1)];
     assert_eq!(counted, expected.map(|(channel, n)| (format!("inbound/receiver.example|{channel}"), n)));
 }
+
+#[tokio::test]
+async fn recipients_of_a_decided_message_adopt_the_decision_and_nothing_is_delivered_twice() {
+    let bench = Bench::start(NO_FAULT).await;
+    let first = bench.store(&Case::named("aligned"), "shared").await;
+    let mut second = first.clone();
+    second["Records"][0]["ses"]["receipt"]["recipients"] = json!(["bob@receiver.example"]);
+    assert_eq!(bench.answer(first.clone(), clock::now()).await, Continue);
+    let messages = &bench.verifier.messages;
+    let taken = messages.client.delete_object().bucket(&messages.bucket).key("delivered/shared").send().await;
+    taken.expect("a consumer takes its message");
+    for event in [second.clone(), first, second] {
+        assert_eq!(bench.answer(event, clock::now()).await, Continue);
+    }
+    let expected = ["delivered/shared.report.json", "inbound/shared", "inbound/shared.report.json"];
+    assert_eq!(keys(&bench.s3).await, expected);
+    let counted = table::counted(&bench.dynamodb).await.into_iter().collect::<Vec<_>>();
+    let expected = [("deliver", 2), ("total", 2)];
+    assert_eq!(counted, expected.map(|(channel, n)| (format!("inbound/receiver.example|{channel}"), n)));
+}

@@ -3,7 +3,7 @@
 mod scan;
 mod sweep;
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use gatepost::{
     config::{self, ConfigError, Reader},
@@ -90,13 +90,14 @@ impl Scanned {
     }
 }
 
-/// Judges every complete bucket before `now` that was not judged yet, publishes what is pending, and sweeps.
+/// Judges every bucket that was complete `grace` before `now` and was not judged yet, publishes what is pending, and
+/// sweeps. The grace is for counts that instances write after their answers.
 ///
 /// # Errors
 /// When the table did not answer. The sweep and the outbox are tried all the same.
-pub async fn handle(scanner: &Scanner, now: SystemTime) -> Result<Scanned, ScanError> {
+pub async fn handle(scanner: &Scanner, now: SystemTime, grace: Duration) -> Result<Scanned, ScanError> {
     let scan_and_publish = async {
-        let scanned = scanner.scan(now).await;
+        let scanned = scanner.scan(now - grace).await;
         (scanned, scanner.outbox.publish_pending().await)
     };
     let ((scanned, published), messages_swept) = tokio::join!(scan_and_publish, scanner.sweep(now));

@@ -20,7 +20,7 @@ async fn main() -> Result<(), Error> {
     let config = ScanConfig::read(|name| std::env::var(name).ok())?;
     let scanner = scanner(config).await;
     lambda_runtime::run(service_fn(async |_: LambdaEvent<Value>| {
-        Ok::<_, Error>(handle(&scanner, std::time::SystemTime::now() - LATE_COUNTERS).await?)
+        Ok::<_, Error>(handle(&scanner, std::time::SystemTime::now(), LATE_COUNTERS).await?)
     }))
     .await
 }

@@ -127,7 +127,9 @@ impl Judged {
     fn observe(&mut self, name: &str, observation: &Observation) {
         let state = &mut self.loaded.state;
         let is_known = state.model.last().is_some_and(|last| observation.bucket <= last);
-        if is_known || (observation.total == 0.0 && state.is_forgotten(observation.bucket)) {
+        // A series begins with its first traffic and ends with a long silence.
+        let is_watched = state.last_active.is_some() && !state.is_forgotten(observation.bucket);
+        if is_known || (observation.total == 0.0 && !is_watched) {
             return;
         }
         self.has_changed = true;

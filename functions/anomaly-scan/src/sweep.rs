@@ -26,6 +26,9 @@ const AT_ONCE: usize = 8;
 /// Nothing is begun after this: the function has 120 s, and what was begun takes 30 s at most.
 const BEGIN_WITHIN: Duration = Duration::from_secs(70);
 
+/// The characters that message ids of SES consist of.
+const NAMES_BEGIN_WITH: &str = "0123456789abcdefghijklmnopqrstuvwxyz";
+
 /// A deferred message waits as long again as it has waited, up to this.
 const LONGEST_WAIT: Duration = Duration::from_secs(2 * 3600);
 
@@ -45,17 +48,17 @@ impl Scanner {
     /// Hands what was left behind to the verifier, and clears what is done. Answers how many were handed over.
     /// Failures are logged; the next sweep meets the same messages.
     pub(crate) async fn sweep(&self, now: SystemTime) -> usize {
-        let mut waiting = match self.messages.waiting(MOST_MESSAGES).await {
+        // Begins elsewhere each time: more messages than are looked at, or a few that hang, must not keep the others from
+        // their turn.
+        let turn = usize::try_from(unix_seconds(now) / 60).unwrap_or(0) % NAMES_BEGIN_WITH.len();
+        let start = NAMES_BEGIN_WITH.get(turn..=turn).unwrap_or_default();
+        let waiting = match self.messages.waiting(start, MOST_MESSAGES).await {
             Ok(waiting) => waiting,
             Err(error) => {
                 tracing::error!(cause = %error, "inbound messages cannot be listed");
                 return 0;
             }
         };
-        // Another one first each time: a few that hang must not keep the others from their turn.
-        let turn = usize::try_from(unix_seconds(now) / 60).unwrap_or(0);
-        let first = turn.wrapping_mul(AT_ONCE).checked_rem(waiting.len()).unwrap_or(0);
-        waiting.rotate_left(first);
         let begin_until = Instant::now() + BEGIN_WITHIN;
         let sweeps: Vec<_> = waiting.iter().map(|message| self.sweep_one(message, now, begin_until)).collect();
         let handed_over: Vec<bool> = stream::iter(sweeps).buffer_unordered(AT_ONCE).collect().await;

@@ -1,6 +1,10 @@
 //! HTTP on one port: the API as API Gateway would call it, and what a developer needs around it.
 
-use std::{net::IpAddr, sync::Arc, time::SystemTime};
+use std::{
+    net::IpAddr,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use aws_sdk_s3::error::ProvideErrorMetadata;
 use axum::{
@@ -142,7 +146,9 @@ async fn scan(
     let failed = |error: &dyn std::error::Error| Refusal(StatusCode::SERVICE_UNAVAILABLE, error.to_string());
     let counters = front.stack.gate.counters();
     counters.flush(Bucket::of(clock::now())).await.map_err(|error| failed(&error))?;
-    let scanned = gatepost_anomaly_scan::handle(&front.stack.scanner, now).await.map_err(|error| failed(&error))?;
+    let scanned = gatepost_anomaly_scan::handle(&front.stack.scanner, now, Duration::ZERO)
+        .await
+        .map_err(|error| failed(&error))?;
     Ok(Json(json!(scanned)))
 }
 

@@ -18,6 +18,7 @@ use gatepost::{
     },
 };
 use serde_json::Value;
+use tokio::time::sleep;
 
 pub use gatepost::io::messages::MAX_MESSAGE_OCTETS;
 
@@ -43,6 +44,16 @@ pub enum SesDisposition {
     Continue,
     StopRuleSet,
 }
+
+/// What became of a message, and whether it lies where that wants it.
+#[derive(Debug, Clone, Copy)]
+struct Settled {
+    disposition: Disposition,
+    is_placed: bool,
+}
+
+/// The decision has to be recorded by then, or the claim is given up in good order.
+const SETTLE_WITHIN: Duration = Duration::from_secs(24);
 
 /// SES waits 30 s for an answer, and takes none for CONTINUE.
 const ANSWER_WITHIN: Duration = Duration::from_secs(27);
@@ -93,23 +104,26 @@ impl Verifier {
     async fn verify(&self, receipt: &Receipt, clock: Clock) -> Result<Disposition, VerifyError> {
         let message_id = receipt.message_id.as_str();
         let entry = EntryKey::new(message_id, &receipt.recipients, &self.function);
-        let disposition = match self.claim(&entry, &receipt.recipients, clock).await? {
+        let settled = match self.claim(&entry, &receipt.recipients, clock).await? {
             Claimed::Ours(claim) => self.settle(receipt, &claim, clock).await?,
-            Claimed::Decided { disposition, is_placed: true } => return Ok(disposition),
-            Claimed::Decided { disposition, is_placed: false } => disposition,
+            Claimed::Decided { is_placed: true, disposition } => return Ok(disposition),
+            Claimed::Decided { is_placed: false, disposition } => Settled { disposition, is_placed: false },
             Claimed::Busy => return Err(VerifyError::Busy),
         };
-        if disposition != Disposition::Defer {
-            self.messages.place(message_id, disposition).await?;
+        if settled.disposition != Disposition::Defer {
+            if !settled.is_placed {
+                self.messages.place(message_id, settled.disposition).await?;
+            }
             self.ledger.mark_placed(&entry, clock.now()).await?;
         }
-        Ok(disposition)
+        Ok(settled.disposition)
     }
 
-    async fn settle(&self, receipt: &Receipt, claim: &Claim, clock: Clock) -> Result<Disposition, VerifyError> {
+    async fn settle(&self, receipt: &Receipt, claim: &Claim, clock: Clock) -> Result<Settled, VerifyError> {
         let settled = tokio::select! {
             settled = self.adopt_or_judge(receipt, claim, clock) => settled,
             lost = self.keep(claim, clock) => return Err(lost),
+            () = sleep(clock.left_of(SETTLE_WITHIN)) => Err(VerifyError::Late),
         };
         if settled.is_err() {
             self.give_up(claim).await;
@@ -117,23 +131,36 @@ impl Verifier {
         settled
     }
 
-    /// A message has one disposition: what was decided for other recipients of it holds for these as well.
-    async fn adopt_or_judge(&self, receipt: &Receipt, claim: &Claim, clock: Clock) -> Result<Disposition, VerifyError> {
-        let message_id = receipt.message_id.as_str();
-        let entries = self.ledger.entries(message_id).await?;
-        if let Some((sibling, disposition)) = entries.iter().find_map(|entry| Some((entry, entry.decided()?))) {
-            // Recipients that nobody named when it was decided, by the sweep, may be these: they were counted then.
-            let counted = !sibling.recipients.is_empty();
-            let counted = counted.then(|| self.count_adopted(&receipt.recipients, disposition, clock)).flatten();
-            self.ledger.decide(claim, disposition, &report_key(INBOUND, message_id), counted, clock.now()).await?;
-            return Ok(disposition);
+    async fn adopt_or_judge(&self, receipt: &Receipt, claim: &Claim, clock: Clock) -> Result<Settled, VerifyError> {
+        if let Some(settled) = self.adopt(receipt, claim, clock).await? {
+            return Ok(settled);
         }
+        let message_id = receipt.message_id.as_str();
         let report = if MOST_ATTEMPTS < claim.attempts {
             unjudged(message_id, judging_failed(claim.attempts))
         } else {
             self.judge(receipt, claim, clock).await?
         };
-        self.record(&report, receipt, claim, clock).await
+        // Judging took its time: others may have decided meanwhile.
+        match self.adopt(receipt, claim, clock).await? {
+            Some(settled) => Ok(settled),
+            None => self.record(&report, receipt, claim, clock).await,
+        }
+    }
+
+    /// A message has one disposition: what was decided for other recipients of it holds for these as well, and it lies
+    /// where it was put for them.
+    async fn adopt(&self, receipt: &Receipt, claim: &Claim, clock: Clock) -> Result<Option<Settled>, VerifyError> {
+        let message_id = receipt.message_id.as_str();
+        let entries = self.ledger.entries(message_id).await?;
+        let Some((sibling, disposition)) = entries.iter().find_map(|entry| Some((entry, entry.decided()?))) else {
+            return Ok(None);
+        };
+        // Recipients that nobody named when it was decided, by the sweep, may be these: they were counted then.
+        let is_counted = sibling.recipients.is_empty();
+        let counted = (!is_counted).then(|| self.count_adopted(receipt, disposition, claim, clock)).flatten();
+        self.ledger.decide(claim, disposition, &report_key(INBOUND, message_id), counted, clock.now()).await?;
+        Ok(Some(Settled { disposition, is_placed: sibling.is_placed }))
     }
 
     async fn judge(&self, receipt: &Receipt, claim: &Claim, clock: Clock) -> Result<Report, VerifyError> {
@@ -160,14 +187,14 @@ impl Verifier {
         receipt: &Receipt,
         claim: &Claim,
         clock: Clock,
-    ) -> Result<Disposition, VerifyError> {
+    ) -> Result<Settled, VerifyError> {
         let disposition = Disposition::parse(report.disposition).unwrap_or(Disposition::Quarantine);
         self.messages.put_report(&report.message_id, report.to_json()).await?;
         let counted = self.count(report, &receipt.recipients, claim, clock);
         let report_key = report_key(INBOUND, &report.message_id);
         self.ledger.decide(claim, disposition, &report_key, counted, clock.now()).await?;
         log(report);
-        Ok(disposition)
+        Ok(Settled { disposition, is_placed: false })
     }
 }
 

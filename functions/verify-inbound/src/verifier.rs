@@ -22,6 +22,7 @@ use gatepost::{
 use tokio::time::{Instant, sleep};
 
 use crate::{
+    event::Receipt,
     judge::{Judge, Patience, Policy},
     report::Report,
 };
@@ -195,11 +196,13 @@ impl Verifier {
     /// What a decision that was made for other recipients adds.
     pub(crate) fn count_adopted(
         &self,
-        recipients: &[String],
+        receipt: &Receipt,
         disposition: Disposition,
+        claim: &Claim,
         clock: Clock,
     ) -> Option<TransactWriteItem> {
-        self.addition(recipients.first(), &[Some(Channel::Total), Some(outcome(disposition))], clock)
+        let total = (!claim.was_deferred).then_some(Channel::Total);
+        self.addition(receipt.recipients.first(), &[total, Some(outcome(disposition))], clock)
     }
 
     fn addition(

@@ -38,10 +38,11 @@ use crate::{
     spf::{Answer, Data, Question, QuestionKind, Session, SpfCheck, SpfResult, check_host},
 };
 
-/// Questions to DNS that one message may cause.
-const MAX_QUESTIONS: usize = 100;
+/// Questions to DNS that DMARC may ask for one message, and as many that SPF and the keys of signatures may.
+const MAX_QUESTIONS: usize = 50;
 
-/// For SPF as a whole, for all key look-ups of a message's signatures, and as long for those of its ARC chain.
+/// For SPF as a whole, for all key look-ups of a message's signatures, for those of its ARC chain, and after these for
+/// DMARC.
 const SIGNATURES_WITHIN: Duration = Duration::from_secs(7);
 
 /// Authenticates messages. One per instance.
@@ -137,10 +138,12 @@ impl Authenticator {
         );
         let verified = verified.iter().map(|verified| verified.signature(mail.section));
         let dkim: Vec<DkimSignature> = verified.chain(refused).collect();
-        let dmarc = self.dmarc(&mail.author.domain, &spf, &dkim, &count).await;
+        // What SPF and the signatures asked must not keep DMARC from its answer.
+        let dmarc_count = QuestionCount::default();
+        let dmarc = self.dmarc(&mail.author.domain, &spf, &dkim, &dmarc_count).await;
         let authentication =
             Authentication { spf: spf.result, spf_domain: spf.domain, dkim, ignored_signatures, arc, dmarc };
-        Some(Authenticated { authentication, dns_queries: count.asked.into_inner() })
+        Some(Authenticated { authentication, dns_queries: count.asked.into_inner() + dmarc_count.asked.into_inner() })
     }
 
     /// Keys that are not there in time are temporary errors of their signatures, and the rest of the message is judged.
@@ -251,7 +254,7 @@ fn counted<P>(params: P, count: &QuestionCount) -> Counted<'_, P> {
     }
 }
 
-/// DMARC is judged by mail-auth from its own reading of `From`, which has to agree with ours.
+/// Two readers of one `From` field have to agree: where they do not, a mail program may be a third.
 fn is_only_author(message: &AuthenticatedMessage<'_>, author: &Author) -> bool {
     let [from] = message.from.as_slice() else { return false };
     let domain = from.rsplit_once('@').map(|(_, domain)| domain);

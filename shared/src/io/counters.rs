@@ -33,6 +33,9 @@ pub const OVERFLOW_SERIES: &str = "other/other";
 /// Series in one item of verify-inbound: every addition is charged by the size of the item.
 const MOST_MAIL_SERIES: usize = 100;
 
+/// Buckets that wait for a table which does not answer; older counts are lost then.
+const MOST_BUCKETS: usize = 24;
+
 /// A written bucket is forgotten when it is this old: a slow request may still count in the one before.
 const FORGOTTEN_AFTER: u32 = 2;
 
@@ -88,11 +91,11 @@ impl Counters {
     /// When the table did not take an item.
     pub async fn flush(&self, current: Bucket) -> Result<(), TableError> {
         let _alone = self.flushing.lock().await;
+        self.forget_before(current.minus(FORGOTTEN_AFTER));
         for (bucket, activity) in self.unwritten() {
             self.write(bucket, &activity).await?;
             self.mark_written(bucket, &activity);
         }
-        self.forget_before(current.minus(FORGOTTEN_AFTER));
         Ok(())
     }
 
@@ -118,6 +121,9 @@ impl Counters {
     fn forget_before(&self, oldest: Bucket) {
         let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
         pending.retain(|bucket, pending| oldest <= *bucket || !pending.is_written);
+        while MOST_BUCKETS < pending.len() {
+            pending.pop_first();
+        }
     }
 }
 

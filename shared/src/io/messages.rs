@@ -112,13 +112,22 @@ impl Messages {
         self.copy(&format!("{INBOUND}{message_id}"), &format!("{prefix}{message_id}")).await
     }
 
-    /// The messages under `inbound/`, at most `most`.
+    /// The messages under `inbound/` whose names come after `start`, and then those before, at most `most`.
     ///
     /// # Errors
     /// When the bucket did not answer.
-    pub async fn waiting(&self, most: usize) -> Result<Vec<Waiting>, MessagesError> {
+    pub async fn waiting(&self, start: &str, most: usize) -> Result<Vec<Waiting>, MessagesError> {
+        let mut waiting = self.waiting_after(start, most).await?;
+        if waiting.len() < most {
+            let others = self.waiting_after("", most - waiting.len()).await?;
+            waiting.extend(others.into_iter().take_while(|message| message.message_id.as_str() <= start));
+        }
+        Ok(waiting)
+    }
+
+    async fn waiting_after(&self, start: &str, most: usize) -> Result<Vec<Waiting>, MessagesError> {
         let list = self.client.list_objects_v2().bucket(&self.bucket).prefix(INBOUND);
-        let mut pages = list.into_paginator().send();
+        let mut pages = list.start_after(format!("{INBOUND}{start}")).into_paginator().send();
         let mut waiting = Vec::new();
         while let Some(page) = pages.next().await {
             let page = page.map_err(unavailable)?;

@@ -141,7 +141,9 @@ impl Models {
         let mut item = key(partition(shard_of(series)), series);
         item.insert("state".to_owned(), AttributeValue::B(Blob::new(octets)));
         item.insert("revision".to_owned(), number(revision.map_or(0, |revision| revision + 1)));
-        if let Some(last_active) = state.last_active {
+        // What has an open incident stays until it is closed and somebody was told.
+        let is_open = state.watch.as_ref().is_some_and(|watch| watch.incident.is_some());
+        if let Some(last_active) = state.last_active.filter(|_| !is_open) {
             let forgotten_at = last_active.plus(FORGOTTEN_AFTER).start_seconds();
             item.insert(EXPIRES_AT.to_owned(), number(forgotten_at + KEPT_FOR_SECONDS));
         }
