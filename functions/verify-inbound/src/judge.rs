@@ -64,6 +64,7 @@ pub const FINDING_CODES: &[(&str, &str)] = &[
     ("deferral_expired", "the message could not be judged for too long and is quarantined"),
     ("deadline_exceeded", "the message could not be judged in time; it is deferred"),
     ("display_name_claims_protected_domain", "the display name claims a protected domain that the author is not of"),
+    ("duplicate_field", "a field that a message has at most once occurs twice, so that readers see different messages"),
     ("forged_authentication_results", "the sender wrote Authentication-Results with our own authserv-id"),
     ("smtp_smuggling_mark", "the body holds an end-of-data mark with a bare CR or LF"),
 ];
@@ -158,6 +159,7 @@ impl Judge {
         let faults = section.faults.iter().filter(|fault| !fault.blurs_fields());
         let mut findings: Vec<Finding> =
             faults.map(|fault| Finding::new(fault.code(), Severity::Info, fault.detail())).collect();
+        findings.extend(duplicate_field(section));
         let forged = authentication_results::count_forged(section, &self.policy.authserv_id);
         if 0 < forged {
             let detail = format!("The sender wrote {forged} Authentication-Results fields in our own name.");
@@ -174,6 +176,17 @@ impl Judge {
         let finding = Finding::new("display_name_claims_protected_domain", Severity::Quarantine, detail);
         (!is_theirs).then_some(finding)
     }
+}
+
+/// Fields that a message has at most once (RFC 5322 §3.6, RFC 2045): with two, readers disagree on which one counts.
+/// A second From has a finding of its own.
+const AT_MOST_ONCE: [&str; 9] =
+    ["Date", "Sender", "Reply-To", "To", "Cc", "Message-ID", "Subject", "MIME-Version", "Content-Type"];
+
+fn duplicate_field(section: &HeaderSection<'_>) -> Option<Finding> {
+    let name = AT_MOST_ONCE.into_iter().find(|name| 1 < section.fields_named(name).count())?;
+    let detail = format!("{name} occurs more than once, so that readers see different messages.");
+    Some(Finding::new("duplicate_field", Severity::Quarantine, detail))
 }
 
 fn smuggling_finding(message: &[u8]) -> Option<Finding> {
