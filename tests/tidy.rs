@@ -6,7 +6,7 @@ use std::{
     process::Command,
 };
 
-use gatepost::{author::AuthorFault, config::SETTINGS, header_section::HeaderFault, reason::ReasonCode};
+use gatepost::{author_fault::AuthorFault, config::SETTINGS, header_section::HeaderFault, reason::ReasonCode};
 use gatepost_verify_inbound::boundary::BoundaryFault;
 use serde_json::Value;
 
@@ -159,7 +159,7 @@ fn every_code_in_the_source_is_in_a_list_of_codes() {
     for file in product() {
         let code = file.product_code();
         let faults =
-            ["shared/src/author.rs", "shared/src/header_section.rs", "functions/verify-inbound/src/boundary.rs"];
+            ["shared/src/author_fault.rs", "shared/src/header_section.rs", "functions/verify-inbound/src/boundary.rs"];
         let marks: &[&str] = match faults.contains(&file.path.as_str()) {
             true => &["=> \"", "=> (\"", "=> {\n                (\""],
             false => &["Finding::new(\"", "Finding::new(\n", "leaf.finding(\"", "without_author(envelope, \""],

@@ -24,7 +24,6 @@ pub struct Alert {
     series: String,
     event: AlertEvent,
     recent: Vec<f64>,
-    page_key: Option<String>,
 }
 
 /// What an SNS message with `MessageStructure: json` holds.
@@ -76,14 +75,7 @@ impl Alert {
     #[must_use]
     pub fn new(series: &str, event: AlertEvent, recent: &[f64]) -> Self {
         let recent = recent.iter().copied().skip(recent.len().saturating_sub(SPARKLINE)).collect();
-        Self { series: series.chars().take(LONGEST_SERIES).collect(), event, recent, page_key: None }
-    }
-
-    /// Names the S3 key of the incident page: a key and not a presigned URL, which would be a secret.
-    #[must_use]
-    pub fn with_page(mut self, key: &str) -> Self {
-        self.page_key = Some(key.chars().take(1024).collect());
-        self
+        Self { series: series.chars().take(LONGEST_SERIES).collect(), event, recent }
     }
 
     #[must_use]
@@ -144,7 +136,7 @@ impl Alert {
             first_seen: opened.rfc3339(),
             contributors: self.event.contributors.iter().map(Contributor::from).collect(),
             runbook: self.runbook(),
-            page_key: self.page_key.as_deref(),
+            page_key: None,
         }
     }
 

@@ -61,12 +61,6 @@ impl Bucket {
         UNIX_EPOCH + Duration::from_secs(self.start_seconds())
     }
 
-    /// Whether all of the bucket lies before `now`.
-    #[must_use]
-    pub fn is_complete(self, now: SystemTime) -> bool {
-        self < Self::of(now)
-    }
-
     /// The following bucket (at the end of the year 9999: the same one).
     #[must_use]
     pub fn next(self) -> Self {
@@ -200,13 +194,6 @@ mod tests {
         assert_eq!(bucket("2026-11-23T00:00").minute_of_week(), 0);
         assert_eq!(bucket("2026-11-22T23:55").minute_of_week(), 10_075);
         assert_eq!(bucket("1970-01-01T00:00").minute_of_week(), 3 * 1440);
-    }
-
-    #[test]
-    fn a_bucket_is_complete_when_its_last_second_has_passed() {
-        let night = bucket("2026-11-23T02:10");
-        assert!(!night.is_complete(night.start() + Duration::from_millis(299_999)));
-        assert!(night.is_complete(night.start() + Duration::from_mins(5)));
     }
 
     #[test]

@@ -9,6 +9,7 @@ pub mod arc_fields;
 pub mod authentication;
 pub mod authentication_results;
 pub mod author;
+pub mod author_fault;
 pub mod bucket;
 pub mod config;
 pub mod disposition;
