@@ -73,10 +73,14 @@ impl DkimResult {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Arc {
     pub result: ArcResult,
+    /// Why it did not pass.
+    pub detail: String,
     /// Domains of the seals, first hop first.
     pub sealers: Vec<String>,
     /// What the first sealer recorded: the value of `ARC-Authentication-Results` with `i=1`.
     pub first_results: String,
+    /// Whether the last sealer signed the From field: else it may be another by now.
+    pub signs_author: bool,
 }
 
 /// RFC 8617 §4.4.
@@ -84,6 +88,8 @@ pub struct Arc {
 pub enum ArcResult {
     Pass,
     Fail,
+    /// DNS did not say enough. Counts as `fail`, which is all that RFC 8617 knows.
+    Undecided,
     #[default]
     None,
 }
@@ -93,7 +99,7 @@ impl ArcResult {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Pass => "pass",
-            Self::Fail => "fail",
+            Self::Fail | Self::Undecided => "fail",
             Self::None => "none",
         }
     }
@@ -164,6 +170,7 @@ pub const FINDING_CODES: &[(&str, &str)] = &[
     ("dmarc_temperror", "DMARC could not be judged now; the message is deferred"),
     ("arc_override", "a trusted sealer saw DMARC pass before it changed the message; the sealer is named"),
     ("arc_fail", "the ARC chain is broken"),
+    ("arc_temperror", "DNS gave no answer about the chain of a trusted sealer; the message is deferred"),
     ("spf_fail", "the client may not send for the SPF domain"),
     ("dkim_fail", "a DKIM signature did not verify"),
     ("dkim_signature_flood", "more signatures than are looked at"),
@@ -210,27 +217,62 @@ impl Authentication {
     }
 
     fn dmarc_failure(&self, domain: &str, trusted_sealers: &[String]) -> Finding {
-        if let Some(sealer) = self.overriding_sealer(domain, trusted_sealers) {
-            let detail = format!("{sealer}, a trusted ARC sealer, saw DMARC pass for {domain} before it forwarded.");
-            return Finding::new("arc_override", Severity::Info, detail);
+        match (self.trusted_witness(domain, trusted_sealers), self.arc.result) {
+            (Some(sealer), ArcResult::Pass) => {
+                let detail =
+                    format!("{sealer}, a trusted ARC sealer, saw DMARC pass for {domain} before it forwarded.");
+                Finding::new("arc_override", Severity::Info, detail)
+            }
+            (Some(sealer), ArcResult::Undecided) => {
+                let detail =
+                    format!("DNS gave no answer about the ARC chain of {sealer}, which may explain why DMARC fails.");
+                Finding::new("arc_temperror", Severity::Review, detail).deferring()
+            }
+            _ => self.unexplained_failure(domain),
         }
+    }
+
+    fn unexplained_failure(&self, domain: &str) -> Finding {
         let policy = self.dmarc.policy.unwrap_or(DmarcPolicy::None);
+        let (spf, dkim) = (self.spf_in_words(domain), self.dkim_in_words(domain));
         let detail = format!(
-            "Neither SPF ({}) nor DKIM ({}) passed for {domain}, which asks for p={}.",
-            self.spf.as_str(),
-            self.dkim_result().as_str(),
+            "Nothing shows that {domain} sent this: {spf}, and {dkim}. Its owner asks for p={}.",
             policy.as_str()
         );
         Finding::new("dmarc_fail", policy.severity(), detail)
     }
 
-    /// The first sealer, when the chain holds, every sealer in it is trusted, and what the first one recorded is a
-    /// DMARC pass for this very author domain (RFC 8617 §7.2.1).
-    fn overriding_sealer(&self, domain: &str, trusted_sealers: &[String]) -> Option<&str> {
-        let all_trusted = self.arc.sealers.iter().all(|sealer| trusted_sealers.contains(sealer));
-        let holds = self.arc.result == ArcResult::Pass && all_trusted;
+    fn spf_in_words(&self, author_domain: &str) -> String {
+        let (result, domain) = (self.spf.as_str(), &self.spf_domain);
+        match self.spf {
+            SpfResult::Pass if domain == author_domain => format!("SPF passed for {domain}, but not in alignment"),
+            SpfResult::Pass => format!("SPF passed, but for {domain}"),
+            _ => format!("SPF gave {result} for {domain}"),
+        }
+    }
+
+    fn dkim_in_words(&self, author_domain: &str) -> String {
+        let domains = |with: DkimResult| {
+            let found = self.dkim.iter().filter(|signature| signature.result == with);
+            found.map(|signature| signature.domain.as_str()).collect::<Vec<_>>().join(", ")
+        };
+        match (self.dkim.as_slice(), self.dkim_result()) {
+            ([], _) => "it has no DKIM signature".to_owned(),
+            (_, DkimResult::Pass) => format!("DKIM passed, but for {}", domains(DkimResult::Pass)),
+            (signatures, result) if signatures.iter().any(|s| s.domain == author_domain) => {
+                format!("the DKIM signature of {author_domain} gave {}", result.as_str())
+            }
+            (_, result) => format!("DKIM gave {}", result.as_str()),
+        }
+    }
+
+    /// The first sealer, when every sealer is trusted, the last one vouches for the From field, and what the first one
+    /// recorded is a DMARC pass for this very author domain (RFC 8617 §7.2.1). Whether the chain holds is another matter.
+    fn trusted_witness(&self, domain: &str, trusted_sealers: &[String]) -> Option<&str> {
         let first = self.arc.sealers.first()?;
-        (holds && records_dmarc_pass(&self.arc.first_results, domain)).then_some(first)
+        let all_trusted = self.arc.sealers.iter().all(|sealer| trusted_sealers.contains(sealer));
+        let is_witness = all_trusted && self.arc.signs_author && records_dmarc_pass(&self.arc.first_results, domain);
+        is_witness.then_some(first)
     }
 
     fn spf_finding(&self) -> Option<Finding> {
@@ -239,16 +281,14 @@ impl Authentication {
     }
 
     fn flood_finding(&self) -> Option<Finding> {
-        let detail = format!(
-            "{} signatures were ignored: more than {MAX_SIGNATURES}, or each over {MAX_SIGNED_FIELDS} fields.",
-            self.ignored_signatures
-        );
+        let detail = format!("{} signatures beyond {MAX_SIGNATURES} were not looked at.", self.ignored_signatures);
         (0 < self.ignored_signatures).then(|| Finding::new("dkim_signature_flood", Severity::Review, detail))
     }
 
     fn arc_finding(&self) -> Option<Finding> {
-        let detail = "The ARC chain does not verify, so nothing that it records counts.";
-        (self.arc.result == ArcResult::Fail).then(|| Finding::new("arc_fail", Severity::Info, detail))
+        let is_broken = matches!(self.arc.result, ArcResult::Fail | ArcResult::Undecided);
+        let detail = || format!("Nothing that the ARC chain records counts: {}", self.arc.detail);
+        is_broken.then(|| Finding::new("arc_fail", Severity::Info, detail()))
     }
 }
 
@@ -321,7 +361,8 @@ mod tests {
 
     fn sealed(sealers: &[&str], first_results: &str) -> Authentication {
         let sealers = sealers.iter().map(ToString::to_string).collect();
-        let arc = Arc { result: ArcResult::Pass, sealers, first_results: first_results.to_owned() };
+        let first_results = first_results.to_owned();
+        let arc = Arc { result: ArcResult::Pass, sealers, first_results, signs_author: true, ..Arc::default() };
         Authentication { arc, ..failing(DmarcPolicy::Reject) }
     }
 

@@ -31,6 +31,8 @@ pub struct Field<'a> {
     pub name: &'a [u8],
     /// Everything between the colon and the line end that closes the field, folding included.
     pub value: &'a [u8],
+    /// The whole field as written, without the line end that closes it.
+    pub text: &'a [u8],
     /// Where the name begins in the message.
     pub offset: usize,
     /// Where the value begins in the message, right after the colon.
@@ -200,7 +202,14 @@ impl<'a> HeaderSection<'a> {
         if self.fields.len() == MAX_FIELDS {
             return self.fault(HeaderFault::TooManyFields);
         }
-        self.fields.push(Field { name, value: &text[colon + 1..], offset, value_offset: offset + colon + 1, end });
+        self.fields.push(Field {
+            name,
+            value: &text[colon + 1..],
+            text,
+            offset,
+            value_offset: offset + colon + 1,
+            end,
+        });
     }
 
     fn check_octets(&mut self, message: &[u8]) {

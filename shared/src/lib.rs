@@ -5,7 +5,8 @@ pub mod address;
 pub mod alert;
 pub mod anomaly;
 pub mod api_key;
-pub mod arc_fields;
+#[cfg(feature = "mail")]
+pub mod arc;
 pub mod authentication;
 pub mod authentication_results;
 pub mod author;
@@ -13,8 +14,8 @@ pub mod author_fault;
 pub mod bucket;
 pub mod config;
 pub mod disposition;
-pub mod dkim_key;
-pub mod dkim_signature;
+#[cfg(feature = "mail")]
+pub mod dkim;
 pub mod dmarc;
 pub mod encoded_word;
 pub mod envelope;
@@ -25,7 +26,6 @@ pub mod io;
 pub mod mail_hosts;
 pub mod rate_limit;
 pub mod reason;
-pub mod signature_fault;
 pub mod spf;
 pub mod tag_list;
 pub mod verdict;

@@ -1,5 +1,7 @@
 //! Tag lists (RFC 6376 §3.2): `v=1; a=rsa-sha256; ..`, as DKIM and ARC fields and key records are written.
 
+use std::ops::Range;
+
 /// A longer list is not read. A signature with a 4096-bit key and 200 signed names has under 6,000 octets.
 pub const MAX_TAG_LIST_OCTETS: usize = 16 * 1024;
 /// A list with more tags is not read. RFC 6376 defines 13 for a signature.
@@ -8,7 +10,15 @@ pub const MAX_TAGS: usize = 100;
 /// The tags in the order in which they were written. No name occurs twice; names are case-sensitive.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TagList<'a> {
-    tags: Vec<(&'a str, &'a str)>,
+    tags: Vec<Tag<'a>>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Tag<'a> {
+    name: &'a str,
+    value: &'a str,
+    /// Where the value stands in the text, with the white space around it.
+    span: Range<usize>,
 }
 
 /// Why a tag list as a whole is invalid.
@@ -83,8 +93,10 @@ impl<'a> TagList<'a> {
             return Err(TagListFault::TooLong);
         }
         let mut list = Self::default();
+        let mut offset = 0;
         for spec in specs(text) {
-            list.add(spec)?;
+            list.add(spec, offset)?;
+            offset += spec.len() + 1;
         }
         Ok(list)
     }
@@ -103,24 +115,31 @@ impl<'a> TagList<'a> {
     /// The value as written, folding inside included, without the white space around it.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&'a str> {
-        self.tags.iter().find(|(tag, _)| *tag == name).map(|(_, value)| *value)
+        self.tags.iter().find(|tag| tag.name == name).map(|tag| tag.value)
+    }
+
+    /// Where the value stands in the text that was parsed, with all white space around it.
+    #[must_use]
+    pub fn span(&self, name: &str) -> Option<Range<usize>> {
+        self.tags.iter().find(|tag| tag.name == name).map(|tag| tag.span.clone())
     }
 
     /// Whether `name` is the tag that the list begins with.
     #[must_use]
     pub fn begins_with(&self, name: &str) -> bool {
-        self.tags.first().is_some_and(|(tag, _)| *tag == name)
+        self.tags.first().is_some_and(|tag| tag.name == name)
     }
 
-    fn add(&mut self, spec: &'a str) -> Result<(), TagListFault> {
+    /// `offset` is where `spec` stands in the text.
+    fn add(&mut self, spec: &'a str, offset: usize) -> Result<(), TagListFault> {
         if !is_folded_text(spec) {
             return Err(TagListFault::BadValue);
         }
         if trimmed(spec).is_empty() {
             return Err(TagListFault::EmptyTag);
         }
-        let (name, value) = spec.split_once('=').ok_or(TagListFault::MissingEquals)?;
-        let name = trimmed(name);
+        let (name, written) = spec.split_once('=').ok_or(TagListFault::MissingEquals)?;
+        let (name, end) = (trimmed(name), offset + spec.len());
         if !is_tag_name(name) {
             return Err(TagListFault::BadName);
         }
@@ -130,7 +149,7 @@ impl<'a> TagList<'a> {
         if self.tags.len() == MAX_TAGS {
             return Err(TagListFault::TooManyTags);
         }
-        self.tags.push((name, trimmed(value)));
+        self.tags.push(Tag { name, value: trimmed(written), span: end - written.len()..end });
         Ok(())
     }
 }
@@ -202,7 +221,8 @@ mod tests {
             ("a_1=\"x y\"", &[("a_1", "\"x y\"")]),
             ("d=bücher.example", &[("d", "bücher.example")]),
         ] {
-            assert_eq!(TagList::parse(text).map(|list| list.tags), Ok(expected.to_vec()), "{text:?}");
+            let pairs = |list: TagList<'static>| list.tags.iter().map(|tag| (tag.name, tag.value)).collect::<Vec<_>>();
+            assert_eq!(TagList::parse(text).map(pairs), Ok(expected.to_vec()), "{text:?}");
         }
     }
 
@@ -240,6 +260,22 @@ mod tests {
         }
         assert_eq!(TagList::of(b"v=\xff"), Err(NotUtf8));
         assert_eq!(TagList::parse(&tags(MAX_TAGS)).map(|list| list.tags.len()), Ok(MAX_TAGS));
+    }
+
+    #[test]
+    fn a_span_is_where_the_value_stands_with_its_white_space() {
+        for (text, expected) in [
+            ("v=1; b= x y ; c=2", Some(" x y ")),
+            ("v=1; b =\r\n\tx\r\n", None),
+            ("v=1; b =\r\n\tx\r\n y ", Some("\r\n\tx\r\n y ")),
+            ("b=;", Some("")),
+            ("ü=1; b=x", None),
+            ("u=ü; b=x;", Some("x")),
+            ("v=1", None),
+        ] {
+            let span = TagList::parse(text).ok().and_then(|list| list.span("b"));
+            assert_eq!(span.map(|span| &text[span]), expected, "{text:?}");
+        }
     }
 
     #[test]

@@ -60,7 +60,6 @@ pub enum Patience {
 
 /// Codes of the findings that this file makes, with the README's words.
 pub const FINDING_CODES: &[(&str, &str)] = &[
-    ("author_disagreement", "two readings of the From field name different authors"),
     ("deferral_expired", "the message could not be judged for too long and is quarantined"),
     ("deadline_exceeded", "the message could not be judged in time; it is deferred"),
     ("display_name_claims_protected_domain", "the display name claims a protected domain that the author is not of"),
@@ -115,11 +114,8 @@ impl Judge {
     }
 
     async fn authenticate(&self, mail: &Mail<'_>) -> Judgement {
-        let Mail { envelope, author, now, .. } = *mail;
-        let Some(authenticated) = self.authenticator.authenticate(mail).await else {
-            let detail = "Two readings of the From field name different authors.";
-            return self.without_author(envelope, "author_disagreement", detail, now).await;
-        };
+        let Mail { envelope, author, .. } = *mail;
+        let authenticated = self.authenticator.authenticate(mail).await;
         let results = authenticated.authentication;
         Judgement {
             from_domain: Some(author.domain.clone()),

@@ -1,54 +1,42 @@
-//! SPF and DMARC by our own evaluators; DKIM and ARC through mail-auth within a policy of ours.
-//!
-//! mail-auth is never given a cache that keeps anything: its TXT cache is keyed by name alone and holds parsed records,
-//! so one kind of question could hide the answer to another. hickory's own cache holds plain records and is safe. The
-//! caches below only count.
+//! The four checks of one message: questions to DNS side by side, everything else decided by the nouns.
 
 use std::{
-    borrow::Borrow,
-    hash::Hash,
     sync::atomic::{AtomicUsize, Ordering},
-    time::{Duration, Instant, SystemTime},
+    time::{Duration, SystemTime},
 };
 
-use hickory_resolver::net::NetError;
-use mail_auth::{
-    ArcOutput, AuthenticatedMessage, DkimOutput, DnsError, Error, MessageAuthenticator, Parameters, ResolverCache,
-    common::headers::Header,
-    dkim::{DkimError, Signature},
-};
+use futures_util::future::join_all;
+use hickory_resolver::{TokioResolver, net::NetError};
 
 use super::{
-    dns::{NameServer, resolver_configuration},
+    dns::{NameServer, resolver},
     spf::answer,
     table::unix_seconds,
 };
 use crate::{
-    arc_fields::arc_fields_fault,
-    authentication::{
-        Arc, ArcResult, Authentication, DkimResult, DkimSignature, Dmarc, DmarcResult, MAX_ARC_SETS, MAX_SIGNATURES,
-        MAX_SIGNED_FIELDS,
-    },
+    arc::{ArcFault, Chain},
+    authentication::{Arc, ArcResult, Authentication, DkimResult, DkimSignature, Dmarc, DmarcResult},
     author::Author,
-    dkim_key::{KeyFault, KeyStrength, key_policy},
-    dkim_signature::{SignatureFacts, unsigned_added},
+    dkim::{Candidate, KeyRecords, SignedMessage, candidates},
     dmarc,
     envelope::Envelope,
     header_section::HeaderSection,
-    spf::{Answer, Data, Question, QuestionKind, Session, SpfCheck, SpfResult, check_host},
+    spf::{Answer, Question, QuestionKind, Session, SpfCheck, SpfResult, check_host},
 };
 
-/// Questions to DNS that DMARC may ask for one message, and as many that SPF and the keys of signatures may.
-const MAX_QUESTIONS: usize = 50;
+/// Questions to DNS that SPF and the keys of signatures may ask for one message together.
+pub const MAX_QUESTIONS: usize = 30;
 
-/// For SPF as a whole, for all key look-ups of a message's signatures, for those of its ARC chain, and after these for
-/// DMARC.
-const SIGNATURES_WITHIN: Duration = Duration::from_secs(7);
+/// Questions that DMARC may ask after them. A question is asked up to twice, so a message causes 100 queries at most.
+pub const MAX_DMARC_QUESTIONS: usize = 20;
+
+/// For SPF as a whole, for all keys of the message, and after these for DMARC.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(7);
 
 /// Authenticates messages. One per instance.
 #[derive(Clone)]
 pub struct Authenticator {
-    inner: MessageAuthenticator,
+    resolver: TokioResolver,
 }
 
 /// One message as it is authenticated.
@@ -63,13 +51,6 @@ pub struct Mail<'m> {
     pub now: SystemTime,
 }
 
-/// What mail-auth says of a signature, and what its key record does.
-struct Verified<'x> {
-    output: DkimOutput<'x>,
-    facts: Option<&'x SignatureFacts>,
-    key: Option<Result<KeyStrength, KeyFault>>,
-}
-
 /// The results, and what they cost.
 #[derive(Debug)]
 pub struct Authenticated {
@@ -77,31 +58,10 @@ pub struct Authenticated {
     pub dns_queries: usize,
 }
 
-/// Counts questions and remembers nothing.
-#[derive(Default)]
+/// Questions that were asked on one account.
 struct QuestionCount {
     asked: AtomicUsize,
-}
-
-impl<K, V> ResolverCache<K, V> for QuestionCount {
-    fn get<Q>(&self, _name: &Q) -> Option<V>
-    where
-        K: Borrow<Q>,
-        Q: Hash + Eq + ?Sized,
-    {
-        self.asked.fetch_add(1, Ordering::Relaxed);
-        None
-    }
-
-    fn remove<Q>(&self, _name: &Q) -> Option<V>
-    where
-        K: Borrow<Q>,
-        Q: Hash + Eq + ?Sized,
-    {
-        None
-    }
-
-    fn insert(&self, _key: K, _value: V, _valid_until: Instant) {}
+    most: usize,
 }
 
 impl Authenticator {
@@ -110,108 +70,48 @@ impl Authenticator {
     /// # Errors
     /// When the system's resolver configuration cannot be read.
     pub fn new(server: NameServer, timeout: Duration) -> Result<Self, NetError> {
-        let (config, options) = resolver_configuration(server, timeout)?;
-        Ok(Self { inner: MessageAuthenticator::new(config, options)? })
+        Ok(Self { resolver: resolver(server, timeout)? })
     }
 
     /// `check_host` (RFC 7208 §4) for the envelope sender, or for `postmaster@HELO` when there is none. What is not known
     /// after 7 s is a temporary error.
     pub async fn spf(&self, session: &Session<'_>) -> SpfCheck {
-        self.check_host(session, &QuestionCount::default()).await
+        self.check_host(session, &QuestionCount::up_to(MAX_QUESTIONS)).await
     }
 
-    /// Judges what the sender wrote (without the header fields that SES put before it). `None` when mail-auth finds no
-    /// header section in it, or reads another author from it than we do: then nothing it says is about this author.
-    pub async fn authenticate(&self, mail: &Mail<'_>) -> Option<Authenticated> {
-        let mut parsed = AuthenticatedMessage::parse(mail.message)?;
-        if !is_only_author(&parsed, mail.author) {
-            return None;
-        }
-        let ignored_signatures = drop_excess_signatures(&mut parsed);
-        let (facts, refused) = refuse_faulty_signatures(&mut parsed, unix_seconds(mail.now));
-        let count = QuestionCount::default();
-        let session = session(mail.envelope, mail.now);
-        let (spf, verified, arc) = tokio::join!(
-            self.check_host(&session, &count),
-            self.dkim(&parsed, &facts, &count),
-            self.arc(mail.section, &parsed, &count)
-        );
-        let verified = verified.iter().map(|verified| verified.signature(mail.section));
-        let dkim: Vec<DkimSignature> = verified.chain(refused).collect();
+    /// Judges what the sender wrote (without the header fields that SES put before it).
+    pub async fn authenticate(&self, mail: &Mail<'_>) -> Authenticated {
+        let now_s = unix_seconds(mail.now);
+        let message = SignedMessage::new(mail.message, mail.section);
+        let (candidates, ignored_signatures) = candidates(&message, &mail.author.domain, now_s);
+        let chain = Chain::of(&message, now_s);
+        let (count, session) = (QuestionCount::up_to(MAX_QUESTIONS), session(mail.envelope, mail.now));
+        let names = key_names(&candidates, &chain);
+        let (spf, keys) = tokio::join!(self.check_host(&session, &count), self.keys(names, &count));
+        let dkim: Vec<DkimSignature> = candidates.iter().map(|candidate| candidate.judge(&message, &keys)).collect();
+        let arc = arc(chain, &message, &keys);
         // What SPF and the signatures asked must not keep DMARC from its answer.
-        let dmarc_count = QuestionCount::default();
+        let dmarc_count = QuestionCount::up_to(MAX_DMARC_QUESTIONS);
         let dmarc = self.dmarc(&mail.author.domain, &spf, &dkim, &dmarc_count).await;
         let authentication =
             Authentication { spf: spf.result, spf_domain: spf.domain, dkim, ignored_signatures, arc, dmarc };
-        Some(Authenticated { authentication, dns_queries: count.asked.into_inner() + dmarc_count.asked.into_inner() })
+        Authenticated { authentication, dns_queries: count.total() + dmarc_count.total() }
     }
 
-    /// Keys that are not there in time are temporary errors of their signatures, and the rest of the message is judged.
-    async fn dkim<'x>(
-        &self,
-        message: &'x AuthenticatedMessage<'x>,
-        facts: &'x [SignatureFacts],
-        count: &'x QuestionCount,
-    ) -> Vec<Verified<'x>> {
-        let verified = async {
-            let outputs = self.inner.verify_dkim(counted(message, count)).await;
-            // mail-auth lists what it could not parse first, then each signature in its place.
-            let malformed = outputs.len().saturating_sub(facts.len());
-            let signatures = message.dkim_headers.iter().zip(facts);
-            let known = std::iter::repeat_n(None, malformed).chain(signatures.map(Some));
-            let checks =
-                outputs.into_iter().zip(known).map(|(output, known)| self.with_key_checked(output, known, count));
-            futures_util::future::join_all(checks.collect::<Vec<_>>()).await
-        };
-        tokio::time::timeout(SIGNATURES_WITHIN, verified).await.unwrap_or_else(|_| {
-            let late = || DkimOutput::temp_err(Error::Dns(DnsError::Resolver("no answer in time".to_owned())));
-            let fields = message.dkim_headers.iter();
-            fields.map(|field| Verified::of(late().with_signature(&field.header))).collect()
-        })
-    }
-
-    /// mail-auth parses what a key record forbids, and does not always obey. A signature that passed is held against
-    /// every record of its key.
-    async fn with_key_checked<'x>(
-        &self,
-        output: DkimOutput<'x>,
-        known: Option<(&'x Header<'x, Signature>, &'x SignatureFacts)>,
-        count: &QuestionCount,
-    ) -> Verified<'x> {
-        let Some((field, facts)) = known.filter(|_| *output.result() == mail_auth::DkimResult::Pass) else {
-            return Verified::of(output);
-        };
-        let key = self.counted_answer(Question { name: facts.key_name(), kind: QuestionKind::Txt }, count).await;
-        let key = match key {
-            Answer::Records(records) => held_against(&records, facts),
-            Answer::NoRecords | Answer::NxDomain | Answer::Failed => {
-                let gone = DkimOutput::temp_err(Error::Dns(DnsError::Resolver("the key is gone".to_owned())));
-                return Verified::of(gone.with_signature(&field.header));
-            }
-        };
-        let output =
-            if key.is_ok() { output } else { DkimOutput::perm_err(Error::ParseError).with_signature(&field.header) };
-        Verified { output, facts: Some(facts), key: Some(key) }
-    }
-
-    async fn arc<'x>(
-        &self,
-        section: &HeaderSection<'_>,
-        message: &'x AuthenticatedMessage<'x>,
-        count: &'x QuestionCount,
-    ) -> Arc {
-        let failed = || Arc { result: ArcResult::Fail, ..Arc::default() };
-        if is_arc_flood(message) || arc_fields_fault(section).is_some() {
-            return failed();
-        }
-        let verified = tokio::time::timeout(SIGNATURES_WITHIN, self.inner.verify_arc(counted(message, count))).await;
-        verified.map_or_else(|_| failed(), |output| arc_chain(&output))
+    /// All keys side by side. What is not there in time counts as not answered.
+    async fn keys(&self, names: Vec<String>, count: &QuestionCount) -> KeyRecords {
+        let answers = names.into_iter().map(async |name| {
+            let question = Question { name: name.clone(), kind: QuestionKind::Txt };
+            let answer = tokio::time::timeout(ANSWERS_WITHIN, self.counted_answer(question, count)).await;
+            (name, answer.unwrap_or(Answer::Failed))
+        });
+        KeyRecords::new(join_all(answers).await)
     }
 
     async fn check_host(&self, session: &Session<'_>, count: &QuestionCount) -> SpfCheck {
         let check = check_host(|question| self.counted_answer(question, count), session);
         let domain = session.mail_from.rsplit_once('@').map_or(session.helo, |(_, domain)| domain);
-        tokio::time::timeout(SIGNATURES_WITHIN, check).await.unwrap_or_else(|_| SpfCheck {
+        tokio::time::timeout(ANSWERS_WITHIN, check).await.unwrap_or_else(|_| SpfCheck {
             result: SpfResult::TempError,
             domain: domain.to_ascii_lowercase(),
             explanation: None,
@@ -223,59 +123,32 @@ impl Authenticator {
     /// Alignment of what passed with the author domain, and the policy of its owner. What is not known in time is a
     /// temporary error.
     async fn dmarc(&self, author_domain: &str, spf: &SpfCheck, dkim: &[DkimSignature], count: &QuestionCount) -> Dmarc {
-        let domains: Vec<String> = dkim.iter().map(|signature| a_labels(&signature.domain)).collect();
         let identifiers: Vec<(DkimResult, &str)> =
-            dkim.iter().zip(&domains).map(|(signature, domain)| (signature.result, domain.as_str())).collect();
+            dkim.iter().map(|signature| (signature.result, signature.domain.as_str())).collect();
         let lookup = |question| self.counted_answer(question, count);
         let evaluation = dmarc::evaluate(lookup, author_domain, Some((spf.result, &spf.domain)), &identifiers);
         let late = Dmarc { result: DmarcResult::TempError, policy: None };
-        tokio::time::timeout(SIGNATURES_WITHIN, evaluation).await.unwrap_or(late)
+        tokio::time::timeout(ANSWERS_WITHIN, evaluation).await.unwrap_or(late)
     }
 
-    /// A message that asks for more than [`MAX_QUESTIONS`] is told that DNS failed: that passes nothing and defers.
+    /// Whoever asks for more than is granted is told that DNS failed: that passes nothing and defers.
     async fn counted_answer(&self, question: Question, count: &QuestionCount) -> Answer {
-        if MAX_QUESTIONS <= count.asked.fetch_add(1, Ordering::Relaxed) {
-            return Answer::Failed;
-        }
-        answer(&self.inner.0, question).await
+        if count.is_spent() { Answer::Failed } else { answer(&self.resolver, question).await }
     }
 }
 
-type Counted<'x, P> = Parameters<'x, P, QuestionCount, QuestionCount, QuestionCount, QuestionCount, QuestionCount>;
-
-fn counted<P>(params: P, count: &QuestionCount) -> Counted<'_, P> {
-    Parameters {
-        params,
-        cache_txt: Some(count),
-        cache_mx: Some(count),
-        cache_ptr: Some(count),
-        cache_ipv4: Some(count),
-        cache_ipv6: Some(count),
+impl QuestionCount {
+    fn up_to(most: usize) -> Self {
+        Self { asked: AtomicUsize::new(0), most }
     }
-}
 
-/// Two readers of one `From` field have to agree: where they do not, a mail program may be a third.
-fn is_only_author(message: &AuthenticatedMessage<'_>, author: &Author) -> bool {
-    let [from] = message.from.as_slice() else { return false };
-    let domain = from.rsplit_once('@').map(|(_, domain)| domain);
-    let domain = domain.and_then(|domain| idna::domain_to_ascii(domain).ok());
-    domain.is_some_and(|domain| domain == author.domain)
-}
+    fn is_spent(&self) -> bool {
+        self.most <= self.asked.fetch_add(1, Ordering::Relaxed)
+    }
 
-/// Malformed signatures count as well: each would be a result of its own.
-fn drop_excess_signatures(message: &mut AuthenticatedMessage<'_>) -> usize {
-    let found = message.dkim_headers.len() + message.errors.len();
-    message.dkim_headers.retain(|field| field.header.h.len() <= MAX_SIGNED_FIELDS);
-    message.dkim_headers.truncate(MAX_SIGNATURES);
-    message.errors.truncate(MAX_SIGNATURES - message.dkim_headers.len());
-    found - message.dkim_headers.len() - message.errors.len()
-}
-
-/// The work on an `ARC-Message-Signature` grows with the names in `h=` times the header fields, and no deadline can
-/// interrupt it.
-fn is_arc_flood(message: &AuthenticatedMessage<'_>) -> bool {
-    let too_long = message.ams_headers.iter().any(|field| MAX_SIGNED_FIELDS < field.header.h.len());
-    too_long || MAX_ARC_SETS < message.as_headers.len().max(message.ams_headers.len())
+    fn total(self) -> usize {
+        self.asked.into_inner().min(self.most)
+    }
 }
 
 /// What SPF wants to know of an envelope.
@@ -285,98 +158,31 @@ pub fn session(envelope: &Envelope, now: SystemTime) -> Session<'_> {
     Session { client_ip: *client_ip, helo, mail_from, receiver: "", now }
 }
 
-/// What is wrong with a signature by itself is known before its key is asked for. mail-auth leaves the line end that
-/// closes a field with its value.
-fn refuse_faulty_signatures(
-    message: &mut AuthenticatedMessage<'_>,
-    now_s: u64,
-) -> (Vec<SignatureFacts>, Vec<DkimSignature>) {
-    let (mut facts, mut refused) = (Vec::new(), Vec::new());
-    message.dkim_headers.retain(|field| match SignatureFacts::of(field.value.trim_ascii_end(), now_s) {
-        Ok(found) => {
-            facts.push(found);
-            true
-        }
-        Err(fault) => {
-            let Signature { d, s, .. } = &field.header;
-            refused.push(signature(d, s, fault.result(), fault.detail()));
-            false
-        }
-    });
-    (facts, refused)
+/// Each once: signatures and seals of one signer share a key.
+fn key_names(candidates: &[Candidate], chain: &Result<Option<Chain>, ArcFault>) -> Vec<String> {
+    let of_chain = chain.as_ref().ok().and_then(Option::as_ref).into_iter().flat_map(Chain::key_names);
+    let mut names: Vec<String> = candidates.iter().filter_map(Candidate::key_name).chain(of_chain).collect();
+    names.sort_unstable();
+    names.dedup();
+    names
 }
 
-/// Several records at one name are as good as the worst of them.
-fn held_against(records: &[Data], facts: &SignatureFacts) -> Result<KeyStrength, KeyFault> {
-    let texts = records.iter().filter_map(|record| match record {
-        Data::Text(octets) => Some(String::from_utf8_lossy(octets)),
-        Data::Address(_) | Data::Name(_) => None,
-    });
-    let mut found = Err(KeyFault::Revoked);
-    for text in texts {
-        found = Ok(key_policy(&text, facts)?);
-    }
-    found
-}
-
-impl<'x> Verified<'x> {
-    fn of(output: DkimOutput<'x>) -> Self {
-        Self { output, facts: None, key: None }
-    }
-
-    fn signature(&self, section: &HeaderSection<'_>) -> DkimSignature {
-        let (mut result, mut detail) = in_words_of_rfc_8601(self.output.result());
-        let (domain, selector) = self.output.signature().map(|s| (s.d.as_str(), s.s.as_str())).unwrap_or_default();
-        if let Some(Err(fault)) = &self.key {
-            (result, detail) = (fault.result(), fault.detail().to_owned());
-        }
-        let weak_key = self.key.iter().flatten().find(|key| key.is_weak());
-        DkimSignature {
-            weak_key_bits: weak_key.and_then(|key| key.rsa_bits),
-            unsigned_fields: self.facts.map(|facts| unsigned_added(facts, section)).unwrap_or_default(),
-            ..signature(domain, selector, result, detail)
-        }
-    }
-}
-
-/// Empty for what is no domain: that aligns with nothing.
-fn a_labels(domain: &str) -> String {
-    idna::domain_to_ascii(domain).unwrap_or_default()
-}
-
-fn signature(domain: &str, selector: &str, result: DkimResult, detail: String) -> DkimSignature {
-    let (domain, selector) = (domain.to_owned(), selector.to_owned());
-    DkimSignature { domain, selector, result, detail, weak_key_bits: None, unsigned_fields: Vec::new() }
-}
-
-fn in_words_of_rfc_8601(result: &mail_auth::DkimResult) -> (DkimResult, String) {
-    match result {
-        mail_auth::DkimResult::Pass => (DkimResult::Pass, String::new()),
-        mail_auth::DkimResult::None => (DkimResult::None, String::new()),
-        // mail-auth calls these neutral; RFC 8601 §2.7.1 reserves that word for what could not be checked.
-        mail_auth::DkimResult::Neutral(
-            error @ Error::Dkim(DkimError::FailedBodyHashMatch | DkimError::SignatureExpired),
-        ) => (DkimResult::Fail, error.to_string()),
-        mail_auth::DkimResult::Neutral(error) => (DkimResult::Neutral, error.to_string()),
-        mail_auth::DkimResult::Fail(error) => (DkimResult::Fail, error.to_string()),
-        mail_auth::DkimResult::PermError(error) => (DkimResult::PermError, error.to_string()),
-        mail_auth::DkimResult::TempError(_) => (DkimResult::TempError, "DNS gave no answer about the key".to_owned()),
-    }
-}
-
-fn arc_chain(output: &ArcOutput<'_>) -> Arc {
-    let result = match output.result() {
-        mail_auth::DkimResult::Pass => ArcResult::Pass,
-        mail_auth::DkimResult::None => ArcResult::None,
-        mail_auth::DkimResult::Neutral(_)
-        | mail_auth::DkimResult::Fail(_)
-        | mail_auth::DkimResult::PermError(_)
-        | mail_auth::DkimResult::TempError(_) => ArcResult::Fail,
+fn arc(chain: Result<Option<Chain>, ArcFault>, message: &SignedMessage, keys: &KeyRecords) -> Arc {
+    let failed = |fault: ArcFault| {
+        let result = if fault.is_undecided() { ArcResult::Undecided } else { ArcResult::Fail };
+        Arc { result, detail: fault.detail(), ..Arc::default() }
     };
-    let first_results = output.sets().first().map(|set| String::from_utf8_lossy(set.results.value).into_owned());
-    Arc {
-        result,
-        sealers: output.sets().iter().map(|set| set.seal.header.d.to_ascii_lowercase()).collect(),
-        first_results: first_results.unwrap_or_default(),
+    match chain {
+        Ok(None) => Arc::default(),
+        Err(fault) => failed(fault),
+        Ok(Some(chain)) => {
+            let passed = Arc { result: ArcResult::Pass, ..Arc::default() };
+            Arc {
+                sealers: chain.sealers(),
+                first_results: chain.first_results(),
+                signs_author: chain.signs_author(),
+                ..chain.verify(message, keys).map_or_else(failed, |()| passed)
+            }
+        }
     }
 }

@@ -66,9 +66,7 @@ impl Dns {
     /// # Errors
     /// When the system's configuration cannot be read.
     pub fn new(server: NameServer, timeout: Duration) -> Result<Self, NetError> {
-        let (config, options) = resolver_configuration(server, timeout)?;
-        let builder = TokioResolver::builder_with_config(config, TokioRuntimeProvider::default());
-        Ok(Self { resolver: builder.with_options(options).build()?, deadline: timeout * 3 })
+        Ok(Self { resolver: resolver(server, timeout)?, deadline: timeout * 3 })
     }
 
     /// MX, null MX, or the implicit MX of an address record (RFC 5321 §5.1, RFC 7505).
@@ -143,14 +141,11 @@ fn addresses(answer: Answer) -> Vec<IpAddr> {
     records.iter().filter_map(RData::ip_addr).collect()
 }
 
-/// Resolver settings that the mail authenticator shares.
+/// A resolver with a cache of its own. `timeout` is for one try of a query, of which there are two.
 ///
 /// # Errors
 /// When the system's configuration cannot be read.
-pub(super) fn resolver_configuration(
-    server: NameServer,
-    timeout: Duration,
-) -> Result<(ResolverConfig, ResolverOpts), NetError> {
+pub(super) fn resolver(server: NameServer, timeout: Duration) -> Result<TokioResolver, NetError> {
     let (config, mut options) = match server {
         NameServer::System => read_system_conf()?,
         NameServer::At(address) => (only(address), ResolverOpts::default()),
@@ -163,7 +158,7 @@ pub(super) fn resolver_configuration(
     options.use_hosts_file = ResolveHosts::Never;
     // Names are given in full; a search list would let a typo be found inside our own network.
     options.ndots = 0;
-    Ok((config, options))
+    TokioResolver::builder_with_config(config, TokioRuntimeProvider::default()).with_options(options).build()
 }
 
 fn only(address: SocketAddr) -> ResolverConfig {

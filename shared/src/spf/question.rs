@@ -67,6 +67,10 @@ impl Answer {
 }
 
 impl Data {
+    pub(crate) fn as_text(&self) -> Option<&[u8]> {
+        if let Self::Text(octets) = self { Some(octets) } else { None }
+    }
+
     pub(crate) fn text(self) -> Option<Vec<u8>> {
         if let Self::Text(octets) = self { Some(octets) } else { None }
     }

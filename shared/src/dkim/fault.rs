@@ -1,5 +1,6 @@
 //! Why a DKIM signature, or a field of an ARC set, does not count (RFC 6376 §6.1.1, RFC 8301).
 
+use super::key::KeyFault;
 use crate::{authentication::DkimResult, tag_list::TagListFault};
 
 /// Why a signature does not count. Also of the fields of an ARC set, which are written alike.
@@ -34,11 +35,22 @@ pub enum SignatureFault {
     BodyLengthLimit,
     /// `i=` outside `d=`.
     ForeignIdentity,
+    Key(KeyFault),
+    /// The body is not the one that was signed.
+    BodyAltered,
+    /// The signed fields are not those that were signed, or the key is another.
+    NotVerified,
 }
 
 impl From<TagListFault> for SignatureFault {
     fn from(fault: TagListFault) -> Self {
         Self::TagList(fault)
+    }
+}
+
+impl From<KeyFault> for SignatureFault {
+    fn from(fault: KeyFault) -> Self {
+        Self::Key(fault)
     }
 }
 
@@ -67,6 +79,9 @@ impl SignatureFault {
             Self::Expired => "expired",
             Self::BodyLengthLimit => "body_length_limit",
             Self::ForeignIdentity => "foreign_identity",
+            Self::Key(fault) => fault.code(),
+            Self::BodyAltered => "body_altered",
+            Self::NotVerified => "not_verified",
         }
     }
 
@@ -94,6 +109,9 @@ impl SignatureFault {
             Self::Expired => "The signature has expired.",
             Self::BodyLengthLimit => "The signature covers only the beginning of the body (l=).",
             Self::ForeignIdentity => "The identity i= is outside the domain d=.",
+            Self::Key(fault) => fault.detail(),
+            Self::BodyAltered => "The body was changed after it was signed.",
+            Self::NotVerified => "A signed field was changed after it was signed, or the key is not the signer's.",
         };
         sentence.to_owned()
     }
@@ -120,7 +138,10 @@ impl SignatureFault {
             | Self::UnknownQueryMethod
             | Self::ExpiresBeforeSigned
             | Self::ForeignIdentity => DkimResult::PermError,
-            Self::Sha1 | Self::SignedInFuture | Self::Expired => DkimResult::Fail,
+            Self::Sha1 | Self::SignedInFuture | Self::Expired | Self::BodyAltered | Self::NotVerified => {
+                DkimResult::Fail
+            }
+            Self::Key(fault) => fault.result(),
         }
     }
 }
@@ -141,6 +162,10 @@ mod tests {
             (Sha1, DkimResult::Fail),
             (Expired, DkimResult::Fail),
             (SignedInFuture, DkimResult::Fail),
+            (BodyAltered, DkimResult::Fail),
+            (NotVerified, DkimResult::Fail),
+            (Key(KeyFault::Revoked), DkimResult::PermError),
+            (Key(KeyFault::Unanswered), DkimResult::TempError),
         ] {
             assert_eq!(fault.result(), expected, "{fault:?}");
         }

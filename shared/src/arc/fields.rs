@@ -1,177 +1,132 @@
 //! The shape of the ARC fields of a message (RFC 8617 §4.1): what makes a chain fail before anything is verified.
 
+use super::fault::{ArcFault, ArcField};
 use crate::{
     authentication::MAX_ARC_SETS,
-    dkim_signature::{
-        algorithm, check_body_length, check_canonicalization, check_hashes, check_signature, domain, required,
-        selector, signed_fields, time,
+    dkim::{
+        Signature, SignatureFacts, SignatureFault, Signer, body_hash, canonicalization, check_body_length, required,
+        signature, signed_fields, time,
     },
     header_section::{Field, HeaderSection},
-    signature_fault::SignatureFault,
-    tag_list::{MAX_TAG_LIST_OCTETS, TagList},
+    tag_list::{MAX_TAG_LIST_OCTETS, TagList, TagListFault},
 };
 
-/// The three fields of a set, in the order in which a sealer adds them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum ArcField {
-    AuthenticationResults,
-    MessageSignature,
-    Seal,
+/// One set of a chain that may pass.
+pub(super) struct ArcSet<'s> {
+    pub(super) results: &'s Field<'s>,
+    pub(super) message_signature: MessageSignature<'s>,
+    pub(super) seal: Seal<'s>,
 }
 
-/// Why a chain fails.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum ArcFault {
-    TooManySets,
-    /// `i=` is missing, or not from 1 to 50.
-    BadInstance(ArcField),
-    DuplicateInstance(ArcField),
-    /// Some set lacks this field, or some number below the highest lacks a set.
-    MissingField(ArcField),
-    /// A fault in the tags of a signature or seal.
-    Tags(ArcField, SignatureFault),
-    /// `h=` of an `ARC-Message-Signature` names `ARC-Seal` (RFC 8617 §4.1.2).
-    SignsSeal,
-    /// `h=` in an `ARC-Seal` (RFC 8617 §4.1.3).
-    SealWithSignedFields,
-    /// `cv=` is not `none`, `pass` or `fail`.
-    BadChainStatus,
-    /// `cv=` that the place in the chain does not allow: `none` in the first set, `pass` in all others (RFC 8617 §5.2).
-    WrongChainStatus,
-    /// `cv=fail`: an earlier receiver saw the chain broken.
-    SealedAsFailed,
+pub(super) struct MessageSignature<'s> {
+    pub(super) field: &'s Field<'s>,
+    pub(super) facts: SignatureFacts,
+    /// `x=`, in Unix seconds.
+    pub(super) expires: Option<u64>,
 }
 
-impl ArcField {
-    pub const ALL: [Self; 3] = [Self::AuthenticationResults, Self::MessageSignature, Self::Seal];
-
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::AuthenticationResults => "ARC-Authentication-Results",
-            Self::MessageSignature => "ARC-Message-Signature",
-            Self::Seal => "ARC-Seal",
-        }
-    }
+pub(super) struct Seal<'s> {
+    pub(super) field: &'s Field<'s>,
+    pub(super) signer: Signer,
+    pub(super) signature: Signature,
 }
 
-impl ArcFault {
-    /// Stable, for findings.
-    #[must_use]
-    pub const fn code(self) -> &'static str {
-        match self {
-            Self::TooManySets => "arc_too_many_sets",
-            Self::BadInstance(_) => "arc_bad_instance",
-            Self::DuplicateInstance(_) => "arc_duplicate_instance",
-            Self::MissingField(_) => "arc_missing_field",
-            Self::Tags(_, fault) => fault.code(),
-            Self::SignsSeal => "arc_signs_seal",
-            Self::SealWithSignedFields => "arc_seal_with_signed_fields",
-            Self::BadChainStatus => "arc_bad_chain_status",
-            Self::WrongChainStatus => "arc_wrong_chain_status",
-            Self::SealedAsFailed => "arc_sealed_as_failed",
-        }
-    }
-
-    /// One sentence for people.
-    #[must_use]
-    pub fn detail(self) -> String {
-        match self {
-            Self::TooManySets => "The ARC chain has more than 50 sets.".to_owned(),
-            Self::BadInstance(field) => format!("An {} has no number from 1 to 50.", field.name()),
-            Self::DuplicateInstance(field) => format!("Two {} fields have the same number.", field.name()),
-            Self::MissingField(field) => format!("A set of the ARC chain lacks its {}.", field.name()),
-            Self::Tags(field, fault) => format!("In an {}: {}", field.name(), fault.detail()),
-            Self::SignsSeal => "An ARC-Message-Signature signs ARC-Seal.".to_owned(),
-            Self::SealWithSignedFields => "An ARC-Seal has the tag h=.".to_owned(),
-            Self::BadChainStatus => "The tag cv= of an ARC-Seal is not none, pass or fail.".to_owned(),
-            Self::WrongChainStatus => "The tag cv= of an ARC-Seal does not fit its place in the chain.".to_owned(),
-            Self::SealedAsFailed => "An earlier receiver sealed the ARC chain as failed.".to_owned(),
-        }
-    }
-}
-
-/// The first fault in the shape of the chain; `None` for a chain that may pass, and without any ARC field.
+/// The sets of the chain, the first sealer's first; none without any ARC field.
 ///
 /// Bounded: at most [`MAX_ARC_SETS`] fields of each kind are read, each up to [`MAX_TAG_LIST_OCTETS`].
-#[must_use]
-pub fn arc_fields_fault(section: &HeaderSection) -> Option<ArcFault> {
-    check_chain(section).err()
-}
-
-fn check_chain(section: &HeaderSection) -> Result<(), ArcFault> {
+///
+/// # Errors
+/// The first fault in the shape of the chain.
+pub(super) fn arc_sets<'s>(section: &'s HeaderSection<'_>) -> Result<Vec<ArcSet<'s>>, ArcFault> {
     let counts = ArcField::ALL.map(|kind| section.fields_named(kind.name()).count());
     let sets = counts.into_iter().max().unwrap_or_default();
     if MAX_ARC_SETS < sets {
         return Err(ArcFault::TooManySets);
     }
-    for kind in ArcField::ALL {
-        check_fields(section, kind)?;
-    }
+    let results = in_order(section, ArcField::AuthenticationResults, results)?;
+    let message_signatures = in_order(section, ArcField::MessageSignature, message_signature)?;
+    let seals = in_order(section, ArcField::Seal, seal)?;
     let lacking = ArcField::ALL.into_iter().zip(counts).find(|(_, count)| *count < sets);
-    lacking.map_or(Ok(()), |(kind, _)| Err(ArcFault::MissingField(kind)))
+    if let Some((kind, _)) = lacking {
+        return Err(ArcFault::MissingField(kind));
+    }
+    let fields = results.into_iter().zip(message_signatures).zip(seals);
+    Ok(fields.map(|((results, message_signature), seal)| ArcSet { results, message_signature, seal }).collect())
 }
 
-/// The fields of one kind, each for itself, and that they are numbered from 1 without gap and repetition.
-fn check_fields(section: &HeaderSection, kind: ArcField) -> Result<(), ArcFault> {
-    let mut seen = Vec::new();
+/// The fields of one kind, each for itself, which have to be numbered from 1 without gap and repetition.
+fn in_order<'s, T>(
+    section: &'s HeaderSection<'_>,
+    kind: ArcField,
+    read: impl Fn(&'s Field<'s>) -> Result<(usize, T), ArcFault>,
+) -> Result<Vec<T>, ArcFault> {
+    let mut numbered = Vec::new();
     for field in section.fields_named(kind.name()) {
-        let instance = check_field(field, kind)?;
-        if seen.contains(&instance) {
+        let (instance, field) = read(field)?;
+        if numbered.iter().any(|(known, _)| *known == instance) {
             return Err(ArcFault::DuplicateInstance(kind));
         }
-        seen.push(instance);
+        numbered.push((instance, field));
     }
-    let highest = seen.iter().copied().max().unwrap_or_default();
-    if highest == seen.len() { Ok(()) } else { Err(ArcFault::MissingField(kind)) }
-}
-
-/// Answers the number of the set.
-fn check_field(field: &Field, kind: ArcField) -> Result<usize, ArcFault> {
-    match kind {
-        ArcField::AuthenticationResults => results_instance(field.value).ok_or(ArcFault::BadInstance(kind)),
-        ArcField::MessageSignature => {
-            let (tags, instance) = signature_tags(field, kind)?;
-            check_message_signature(&tags).map(|()| instance)
-        }
-        ArcField::Seal => {
-            let (tags, instance) = signature_tags(field, kind)?;
-            check_seal(&tags, instance).map(|()| instance)
-        }
+    numbered.sort_by_key(|(instance, _)| *instance);
+    let highest = numbered.last().map_or(0, |(instance, _)| *instance);
+    if highest == numbered.len() {
+        Ok(numbered.into_iter().map(|(_, field)| field).collect())
+    } else {
+        Err(ArcFault::MissingField(kind))
     }
 }
 
-/// The tags of a signature or seal and the number of its set, after the checks that are due for both.
-fn signature_tags<'a>(field: &Field<'a>, kind: ArcField) -> Result<(TagList<'a>, usize), ArcFault> {
-    let in_field = |fault| ArcFault::Tags(kind, fault);
-    let tags = TagList::of(field.value).map_err(|fault| in_field(fault.into()))?;
+fn results<'s>(field: &'s Field<'s>) -> Result<(usize, &'s Field<'s>), ArcFault> {
+    let kind = ArcField::AuthenticationResults;
+    if MAX_TAG_LIST_OCTETS < field.value.len() {
+        return Err(ArcFault::Tags(kind, TagListFault::TooLong.into()));
+    }
+    Ok((results_instance(field.value).ok_or(ArcFault::BadInstance(kind))?, field))
+}
+
+fn message_signature<'s>(field: &'s Field<'s>) -> Result<(usize, MessageSignature<'s>), ArcFault> {
+    let kind = ArcField::MessageSignature;
+    let (tags, instance) = numbered_tags(field, kind)?;
+    let (facts, expires) = signature_facts(&tags).map_err(|fault| ArcFault::Tags(kind, fault))?;
+    if facts.signed_fields.iter().any(|name| name == "arc-seal") {
+        return Err(ArcFault::SignsSeal);
+    }
+    Ok((instance, MessageSignature { field, facts, expires }))
+}
+
+fn seal<'s>(field: &'s Field<'s>) -> Result<(usize, Seal<'s>), ArcFault> {
+    let in_seal = |fault| ArcFault::Tags(ArcField::Seal, fault);
+    let (tags, instance) = numbered_tags(field, ArcField::Seal)?;
+    let signer = Signer::of(&tags).map_err(in_seal)?;
+    let signature = signature(&tags).map_err(in_seal)?;
+    time(&tags, "t").map_err(in_seal)?;
+    check_seal(&tags, instance)?;
+    Ok((instance, Seal { field, signer, signature }))
+}
+
+/// The tags of a signature or seal and the number of its set.
+fn numbered_tags<'s>(field: &'s Field<'s>, kind: ArcField) -> Result<(TagList<'s>, usize), ArcFault> {
+    let tags = TagList::of(field.value).map_err(|fault| ArcFault::Tags(kind, fault.into()))?;
     let instance = tags.get("i").and_then(instance).ok_or(ArcFault::BadInstance(kind))?;
-    check_common(&tags).map_err(in_field)?;
     Ok((tags, instance))
 }
 
-fn check_common(tags: &TagList) -> Result<(), SignatureFault> {
-    algorithm(tags)?;
-    check_signature(tags)?;
-    domain(tags)?;
-    selector(tags)?;
+/// What an `ARC-Message-Signature` says beside its number, and when it expires.
+fn signature_facts(tags: &TagList) -> Result<(SignatureFacts, Option<u64>), SignatureFault> {
+    let signer = Signer::of(tags)?;
+    let (signature, body_hash) = (signature(tags)?, body_hash(tags)?);
+    let (of_fields, of_body) = canonicalization(tags)?;
+    check_body_length(tags)?;
     time(tags, "t")?;
-    Ok(())
-}
-
-fn check_message_signature(tags: &TagList) -> Result<(), ArcFault> {
-    let in_field = |fault| ArcFault::Tags(ArcField::MessageSignature, fault);
-    check_hashes(tags).map_err(in_field)?;
-    check_canonicalization(tags).map_err(in_field)?;
-    check_body_length(tags).map_err(in_field)?;
-    time(tags, "x").map_err(in_field)?;
-    let names = match tags.get("h") {
-        None => return Err(in_field(SignatureFault::MissingTag("h"))),
+    let expires = time(tags, "x")?;
+    let signed_fields = match tags.get("h") {
+        None => return Err(SignatureFault::MissingTag("h")),
         // Unlike a DKIM signature, this one need not name any field: From is not its business (RFC 8617 §4.1.2).
-        Some("") => return Ok(()),
-        Some(names) => signed_fields(names).map_err(in_field)?,
+        Some("") => Vec::new(),
+        Some(names) => signed_fields(names)?,
     };
-    if names.iter().any(|name| name == "arc-seal") { Err(ArcFault::SignsSeal) } else { Ok(()) }
+    Ok((SignatureFacts { signer, signed_fields, of_fields, of_body, body_hash, signature }, expires))
 }
 
 fn check_seal(tags: &TagList, instance: usize) -> Result<(), ArcFault> {
@@ -211,12 +166,16 @@ mod tests {
         bh=47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=; b=AAAA";
     const SEAL: &str = "i=1; a=rsa-sha256; cv=none; d=lists.example; s=x; t=1; b=AAAA";
 
+    fn fault_in(section: &HeaderSection) -> Option<ArcFault> {
+        arc_sets(section).err()
+    }
+
     fn fault(results: &str, signature: &str, seal: &str) -> Option<ArcFault> {
         fault_of(&set(results, signature, seal))
     }
 
     fn fault_of(fields: &str) -> Option<ArcFault> {
-        arc_fields_fault(&HeaderSection::parse(format!("{fields}From: ann@bank.example\r\n\r\n").as_bytes()))
+        fault_in(&HeaderSection::parse(format!("{fields}From: ann@bank.example\r\n\r\n").as_bytes()))
     }
 
     fn set(results: &str, signature: &str, seal: &str) -> String {
@@ -348,7 +307,7 @@ mod tests {
             let mut fields = chain(1).into_bytes();
             let at = at % fields.len();
             fields[at] = octet;
-            drop(arc_fields_fault(&HeaderSection::parse(&fields)).map(ArcFault::detail));
+            drop(fault_in(&HeaderSection::parse(&fields)).map(ArcFault::detail));
         }
     }
 }

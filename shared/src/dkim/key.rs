@@ -1,8 +1,11 @@
-//! What a DKIM key record allows (RFC 6376 §3.6.1), and how strong its key is (RFC 8301 §3.2).
+//! What a DKIM key record allows (RFC 6376 §3.6.1), how strong its key is (RFC 8301 §3.2), and what it verifies.
 
+use base64::{Engine, prelude::BASE64_STANDARD};
+use mail_auth::common::{crypto, parse::TxtRecordParser, verify::DomainKey};
+
+use super::signature::{Algorithm, Signer, octets};
 use crate::{
     authentication::DkimResult,
-    dkim_signature::{Algorithm, SignatureFacts, octets},
     tag_list::{TagList, TagListFault, items},
 };
 
@@ -21,6 +24,13 @@ const OBJECT_IDENTIFIER: u8 = 0x06;
 const SEQUENCE: u8 = 0x30;
 
 /// A key that may verify the signature it was looked up for.
+pub struct Key {
+    pub strength: KeyStrength,
+    algorithm: Algorithm,
+    key: DomainKey,
+}
+
+/// How far a key may be relied on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct KeyStrength {
     /// Of the RSA modulus; `None` for Ed25519.
@@ -37,9 +47,46 @@ impl KeyStrength {
     }
 }
 
+impl Key {
+    /// Reads the key records that were found for a signer: one TXT record each, its strings joined. Several are as good
+    /// as the worst of them, because RFC 6376 §3.6.2.2 leaves open which one counts; the last one verifies.
+    ///
+    /// # Errors
+    /// The first reason why a key must not verify the signature.
+    pub fn of<'r>(records: impl IntoIterator<Item = &'r [u8]>, signer: &Signer) -> Result<Self, KeyFault> {
+        let mut found = Err(KeyFault::NoRecord);
+        for record in records {
+            found = Ok(Self::read(std::str::from_utf8(record).map_err(|_| TagListFault::NotUtf8)?, signer)?);
+        }
+        found
+    }
+
+    fn read(record: &str, signer: &Signer) -> Result<Self, KeyFault> {
+        let (strength, octets) = strength_and_octets(record, signer)?;
+        // Written anew, so that nothing but the key itself is read once more.
+        let plain = format!("k={}; p={}", key_type(signer.algorithm), BASE64_STANDARD.encode(octets));
+        let key = DomainKey::parse(plain.as_bytes()).map_err(|_| KeyFault::BadKey)?;
+        Ok(Self { strength, algorithm: signer.algorithm, key })
+    }
+
+    /// Whether `signature` was made over `text` with the private half (RFC 8017 §8.2.2, RFC 8463 §3).
+    #[must_use]
+    pub fn verifies(&self, text: &[u8], signature: &[u8]) -> bool {
+        let algorithm = match self.algorithm {
+            Algorithm::RsaSha256 => crypto::Algorithm::RsaSha256,
+            Algorithm::Ed25519Sha256 => crypto::Algorithm::Ed25519Sha256,
+        };
+        self.key.p.verify_bytes(text, signature, algorithm).is_ok()
+    }
+}
+
 /// Why a key must not verify a signature.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum KeyFault {
+    /// DNS has no key at this name.
+    NoRecord,
+    /// DNS did not say whether there is one.
+    Unanswered,
     TagList(TagListFault),
     /// `v=` other than `DKIM1`, or not in the first place.
     Version,
@@ -71,6 +118,8 @@ impl KeyFault {
     #[must_use]
     pub const fn code(self) -> &'static str {
         match self {
+            Self::NoRecord => "key_no_record",
+            Self::Unanswered => "key_unanswered",
             Self::TagList(fault) => fault.code(),
             Self::Version => "key_version",
             Self::KeyType => "key_type",
@@ -89,6 +138,8 @@ impl KeyFault {
     #[must_use]
     pub const fn detail(self) -> &'static str {
         match self {
+            Self::NoRecord => "DNS has no key for it.",
+            Self::Unanswered => "DNS gave no answer about the key.",
             Self::TagList(fault) => fault.detail(),
             Self::Version => "The key record does not begin with v=DKIM1 although it has a version.",
             Self::KeyType => "The key is of another type than the signature needs.",
@@ -103,10 +154,24 @@ impl KeyFault {
         }
     }
 
-    /// Every one of them is a PERMFAIL of RFC 6376 §6.1.2.
+    /// A TEMPFAIL or a PERMFAIL of RFC 6376 §6.1.2.
     #[must_use]
     pub const fn result(self) -> DkimResult {
-        DkimResult::PermError
+        match self {
+            Self::Unanswered => DkimResult::TempError,
+            Self::NoRecord
+            | Self::TagList(_)
+            | Self::Version
+            | Self::KeyType
+            | Self::HashNotAllowed
+            | Self::ServiceNotEmail
+            | Self::SubdomainIdentity
+            | Self::MissingKey
+            | Self::Revoked
+            | Self::BadKey
+            | Self::KeyTooShort
+            | Self::KeyTooLong => DkimResult::PermError,
+        }
     }
 }
 
@@ -114,31 +179,36 @@ impl KeyFault {
 ///
 /// # Errors
 /// The first reason why the key must not verify this signature.
-pub fn key_policy(record: &str, signature: &SignatureFacts) -> Result<KeyStrength, KeyFault> {
+pub fn key_policy(record: &str, signer: &Signer) -> Result<KeyStrength, KeyFault> {
+    strength_and_octets(record, signer).map(|(strength, _)| strength)
+}
+
+fn strength_and_octets(record: &str, signer: &Signer) -> Result<(KeyStrength, Vec<u8>), KeyFault> {
     let tags = TagList::parse(record)?;
     if tags.get("v").is_some_and(|version| version != "DKIM1" || !tags.begins_with("v")) {
         return Err(KeyFault::Version);
     }
-    if tags.get("k").unwrap_or("rsa") != key_type(signature.algorithm) {
+    if tags.get("k").unwrap_or("rsa") != key_type(signer.algorithm) {
         return Err(KeyFault::KeyType);
     }
-    check_restrictions(&tags, signature)?;
+    check_restrictions(&tags, signer)?;
     let key = match tags.get("p") {
         None => return Err(KeyFault::MissingKey),
         Some("") => return Err(KeyFault::Revoked),
         Some(key) => octets(key).ok_or(KeyFault::BadKey)?,
     };
-    Ok(KeyStrength { rsa_bits: strength(signature.algorithm, &key)?, testing: lists(&tags, "t", "y") })
+    let strength = KeyStrength { rsa_bits: strength(signer.algorithm, &key)?, testing: lists(&tags, "t", "y") };
+    Ok((strength, key))
 }
 
-fn check_restrictions(tags: &TagList, signature: &SignatureFacts) -> Result<(), KeyFault> {
+fn check_restrictions(tags: &TagList, signer: &Signer) -> Result<(), KeyFault> {
     if tags.get("h").is_some() && !lists(tags, "h", "sha256") {
         return Err(KeyFault::HashNotAllowed);
     }
     if tags.get("s").is_some() && !lists(tags, "s", "email") && !lists(tags, "s", "*") {
         return Err(KeyFault::ServiceNotEmail);
     }
-    if lists(tags, "t", "s") && signature.identity_domain != signature.domain {
+    if lists(tags, "t", "s") && signer.identity_domain != signer.domain {
         return Err(KeyFault::SubdomainIdentity);
     }
     Ok(())
@@ -218,16 +288,14 @@ fn element(tag: u8, der: &[u8]) -> Option<(&[u8], &[u8])> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use base64::{Engine, prelude::BASE64_STANDARD};
     use proptest::prelude::*;
 
-    fn signature(algorithm: Algorithm, identity_domain: &str) -> SignatureFacts {
-        SignatureFacts {
+    fn signer(algorithm: Algorithm, identity_domain: &str) -> Signer {
+        Signer {
             algorithm,
             domain: "bank.example".to_owned(),
             selector: "s".to_owned(),
             identity_domain: identity_domain.to_owned(),
-            signed_fields: vec!["from".to_owned()],
         }
     }
 
@@ -280,7 +348,7 @@ mod tests {
             ("k=rsa;; ", Err(KeyFault::TagList(TagListFault::EmptyTag))),
         ] {
             assert_eq!(
-                key_policy(&record(tags, &key), &signature(Algorithm::RsaSha256, "bank.example")),
+                key_policy(&record(tags, &key), &signer(Algorithm::RsaSha256, "bank.example")),
                 expected,
                 "{tags}"
             );
@@ -290,14 +358,14 @@ mod tests {
     #[test]
     fn a_strict_key_refuses_identities_in_subdomains() {
         let key = wrapped_rsa(2048, &RSA_ENCRYPTION);
-        let below = signature(Algorithm::RsaSha256, "news.bank.example");
+        let below = signer(Algorithm::RsaSha256, "news.bank.example");
         assert_eq!(key_policy(&record("t=s; ", &key), &below), Err(KeyFault::SubdomainIdentity));
         assert_eq!(key_policy(&record("t=y; ", &key), &below), Ok(KeyStrength { rsa_bits: Some(2048), testing: true }));
     }
 
     #[test]
     fn a_record_without_a_usable_key_says_why() {
-        let rsa = signature(Algorithm::RsaSha256, "bank.example");
+        let rsa = signer(Algorithm::RsaSha256, "bank.example");
         let long = format!("p={}", "A".repeat(crate::tag_list::MAX_TAG_LIST_OCTETS));
         for (record, expected) in [
             ("v=DKIM1", KeyFault::MissingKey),
@@ -344,7 +412,7 @@ mod tests {
 
     #[test]
     fn an_ed25519_key_is_32_octets_long() {
-        let ed25519 = signature(Algorithm::Ed25519Sha256, "bank.example");
+        let ed25519 = signer(Algorithm::Ed25519Sha256, "bank.example");
         for (length, expected) in [
             (31, Err(KeyFault::BadKey)),
             (32, Ok(KeyStrength { rsa_bits: None, testing: false })),
@@ -371,7 +439,7 @@ mod tests {
 
         #[test]
         fn any_record_is_judged_without_a_panic(record in "[vkhstp]=[a-zA-Z0-9:; =]{0,40}; ?[p]=.{0,60}") {
-            let _ = key_policy(&record, &signature(Algorithm::RsaSha256, "bank.example"));
+            let _ = key_policy(&record, &signer(Algorithm::RsaSha256, "bank.example"));
         }
     }
 }

@@ -1,15 +1,20 @@
 //! What a `DKIM-Signature` field says (RFC 6376 §3.5), and what forbids to accept it whatever its cryptography proves.
 
+use std::ops::Range;
+
 use base64::{
     Engine,
     alphabet::STANDARD,
     engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
 };
 
+use super::{
+    canonical::{BodyHash, Canonicalization},
+    fault::SignatureFault,
+};
 use crate::{
     authentication::MAX_SIGNED_FIELDS,
     header_section::HeaderSection,
-    signature_fault::SignatureFault,
     tag_list::{TagList, items, without_white_space},
 };
 
@@ -30,6 +35,21 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 /// A signature that may pass: nothing in its field forbids it at the time that was asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SignatureFacts {
+    pub signer: Signer,
+    /// `h=` in lower case, in its order, repeated names repeated.
+    pub signed_fields: Vec<String>,
+    /// The first half of `c=`.
+    pub of_fields: Canonicalization,
+    /// The second half of `c=`.
+    pub of_body: Canonicalization,
+    /// `bh=`.
+    pub body_hash: BodyHash,
+    pub signature: Signature,
+}
+
+/// Whose key verifies a signature.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Signer {
     pub algorithm: Algorithm,
     /// `d=`, as lower-case A-labels.
     pub domain: String,
@@ -37,8 +57,14 @@ pub struct SignatureFacts {
     pub selector: String,
     /// The domain of `i=`, or `d=` without one.
     pub identity_domain: String,
-    /// `h=` in lower case, in its order, repeated names repeated.
-    pub signed_fields: Vec<String>,
+}
+
+/// `b=`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Signature {
+    pub octets: Vec<u8>,
+    /// Where it stands in the value of the field, with all white space around it: that is not part of what it signs.
+    pub span: Range<usize>,
 }
 
 /// `a=` (RFC 8301 §3.1, RFC 8463 §3).
@@ -56,19 +82,26 @@ impl SignatureFacts {
     pub fn of(value: &[u8], now: u64) -> Result<Self, SignatureFault> {
         let tags = TagList::of(value)?;
         check_version(&tags)?;
-        let algorithm = algorithm(&tags)?;
-        check_hashes(&tags)?;
-        let (domain, selector) = (domain(&tags)?, selector(&tags)?);
+        let mut signer = Signer::of(&tags)?;
+        let (signature, body_hash) = (signature(&tags)?, body_hash(&tags)?);
         let signed_fields = signed_fields(required(&tags, "h")?)?;
         if !signed_fields.iter().any(|name| name == "from") {
             return Err(SignatureFault::FromNotSigned);
         }
-        check_canonicalization(&tags)?;
+        let (of_fields, of_body) = canonicalization(&tags)?;
         check_query_method(&tags)?;
         check_times(&tags, now)?;
         check_body_length(&tags)?;
-        let identity_domain = identity_domain(&tags, &domain)?;
-        Ok(Self { algorithm, domain, selector, identity_domain, signed_fields })
+        signer.identity_domain = identity_domain(&tags, &signer.domain)?;
+        Ok(Self { signer, signed_fields, of_fields, of_body, body_hash, signature })
+    }
+}
+
+impl Signer {
+    /// From `a=`, `d=` and `s=`; a signature without `i=` is in the name of its domain.
+    pub(crate) fn of(tags: &TagList) -> Result<Self, SignatureFault> {
+        let (algorithm, domain, selector) = (algorithm(tags)?, domain(tags)?, selector(tags)?);
+        Ok(Self { algorithm, selector, identity_domain: domain.clone(), domain })
     }
 
     /// Where the key record is (RFC 6376 §3.6.2.1).
@@ -91,7 +124,7 @@ pub(crate) fn required<'a>(tags: &TagList<'a>, name: &'static str) -> Result<&'a
     tags.get(name).filter(|value| !value.is_empty()).ok_or(SignatureFault::MissingTag(name))
 }
 
-pub(crate) fn algorithm(tags: &TagList) -> Result<Algorithm, SignatureFault> {
+fn algorithm(tags: &TagList) -> Result<Algorithm, SignatureFault> {
     match required(tags, "a")? {
         "rsa-sha256" => Ok(Algorithm::RsaSha256),
         "ed25519-sha256" => Ok(Algorithm::Ed25519Sha256),
@@ -101,29 +134,29 @@ pub(crate) fn algorithm(tags: &TagList) -> Result<Algorithm, SignatureFault> {
 }
 
 /// `d=`: at least two labels of letters, digits and hyphens (RFC 6376 §3.5), which may be U-labels (RFC 8616 §4).
-pub(crate) fn domain(tags: &TagList) -> Result<String, SignatureFault> {
+fn domain(tags: &TagList) -> Result<String, SignatureFault> {
     let domain = a_labels(required(tags, "d")?).ok_or(SignatureFault::BadDomain)?;
     let is_domain = domain.contains('.') && domain.split('.').all(is_ldh_label);
     is_domain.then_some(domain).ok_or(SignatureFault::BadDomain)
 }
 
 /// `s=`: one label or several. Underscores are outside the grammar and in use.
-pub(crate) fn selector(tags: &TagList) -> Result<String, SignatureFault> {
+fn selector(tags: &TagList) -> Result<String, SignatureFault> {
     let selector = a_labels(required(tags, "s")?).ok_or(SignatureFault::BadSelector)?;
     let is_selector = selector.split('.').all(|label| is_ldh_label(&label.replace('_', "x")));
     is_selector.then_some(selector).ok_or(SignatureFault::BadSelector)
 }
 
 /// `b=` as base64.
-pub(crate) fn check_signature(tags: &TagList) -> Result<(), SignatureFault> {
-    octets(required(tags, "b")?).map(drop).ok_or(SignatureFault::BadBase64("b"))
+pub(crate) fn signature(tags: &TagList) -> Result<Signature, SignatureFault> {
+    let octets = octets(required(tags, "b")?).ok_or(SignatureFault::BadBase64("b"))?;
+    Ok(Signature { octets, span: tags.span("b").unwrap_or_default() })
 }
 
-/// `b=` as base64, `bh=` as base64 of 32 octets.
-pub(crate) fn check_hashes(tags: &TagList) -> Result<(), SignatureFault> {
-    check_signature(tags)?;
+/// `bh=` as base64 of 32 octets.
+pub(crate) fn body_hash(tags: &TagList) -> Result<BodyHash, SignatureFault> {
     let body_hash = octets(required(tags, "bh")?).ok_or(SignatureFault::BadBase64("bh"))?;
-    if body_hash.len() == 32 { Ok(()) } else { Err(SignatureFault::BadBodyHash) }
+    body_hash.try_into().map_err(|_| SignatureFault::BadBodyHash)
 }
 
 /// The names of a non-empty `h=`, in lower case.
@@ -136,12 +169,12 @@ pub(crate) fn signed_fields(value: &str) -> Result<Vec<String>, SignatureFault> 
     names.ok_or(SignatureFault::BadSignedFields)
 }
 
-/// `c=`, by default `simple/simple`; the half for the body may be missing (RFC 6376 §3.5).
-pub(crate) fn check_canonicalization(tags: &TagList) -> Result<(), SignatureFault> {
+/// `c=` for fields and body, by default `simple/simple`; the half for the body may be missing (RFC 6376 §3.5).
+pub(crate) fn canonicalization(tags: &TagList) -> Result<(Canonicalization, Canonicalization), SignatureFault> {
     let value = tags.get("c").unwrap_or("simple");
-    let (header, body) = value.split_once('/').unwrap_or((value, "simple"));
-    let known = |name: &str| matches!(name, "simple" | "relaxed");
-    if known(header) && known(body) { Ok(()) } else { Err(SignatureFault::UnknownCanonicalization) }
+    let (fields, body) = value.split_once('/').unwrap_or((value, "simple"));
+    let known = Canonicalization::parse(fields).zip(Canonicalization::parse(body));
+    known.ok_or(SignatureFault::UnknownCanonicalization)
 }
 
 /// A time in Unix seconds, where there is one: 1 to 12 digits (RFC 6376 §3.5).
@@ -228,10 +261,10 @@ mod tests {
     #[test]
     fn the_facts_are_in_lower_case() {
         let facts = SignatureFacts::of(SIGNATURE.as_bytes(), NOW).expect("a signature");
-        assert_eq!(facts.key_name(), "x1._domainkey.bank.example");
-        assert_eq!(facts.identity_domain, "bank.example");
+        assert_eq!(facts.signer.key_name(), "x1._domainkey.bank.example");
+        assert_eq!(facts.signer.identity_domain, "bank.example");
         assert_eq!(facts.signed_fields, ["from", "to", "subject"]);
-        assert_eq!(facts.algorithm, Algorithm::RsaSha256);
+        assert_eq!(facts.signer.algorithm, Algorithm::RsaSha256);
     }
 
     #[test]
@@ -317,12 +350,9 @@ mod tests {
 
     #[test]
     fn fields_beyond_those_that_were_signed_are_named() {
-        let signature = |signed: &str| SignatureFacts {
-            algorithm: Algorithm::RsaSha256,
-            domain: String::new(),
-            selector: String::new(),
-            identity_domain: String::new(),
-            signed_fields: signed_fields(signed).expect("field names"),
+        let signature = |signed: &str| {
+            let value = SIGNATURE.replacen("From:To : subject", signed, 1);
+            SignatureFacts::of(value.as_bytes(), NOW).expect("a signature")
         };
         for (signed, fields, expected) in [
             ("from:subject", "Subject: a\r\n", &[][..]),
@@ -354,7 +384,7 @@ mod tests {
         fn an_identity_is_never_outside_the_domain(identity in "[a-z.@-]{0,24}(bank.example)?") {
             let value = SIGNATURE.replacen("v=1", &format!("v=1; i={identity}"), 1);
             if let Ok(facts) = SignatureFacts::of(value.as_bytes(), NOW) {
-                let within = format!(".{}", facts.identity_domain).ends_with(".bank.example");
+                let within = format!(".{}", facts.signer.identity_domain).ends_with(".bank.example");
                 prop_assert!(within, "{}", identity);
             }
         }
