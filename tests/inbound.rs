@@ -100,9 +100,31 @@ async fn check_objects(stack: &Stack, case: &Case, report: &Value) {
     let stored = object(&stack.s3, &format!("inbound/{}", case.name)).await;
     assert!(stored.starts_with(format!("Return-Path: <{}>\r\n", case.word("mail_from")).as_bytes()), "{}", case.name);
     assert!(stored.ends_with(&case.message), "{}", case.name);
-    assert!(object(&stack.s3, &format!("{place}/{}", case.name)).await == stored, "{}: another message", case.name);
+    let placed = object(&stack.s3, &format!("{place}/{}", case.name)).await;
+    let ours = if place == "delivered" { stamp(report) } else { Vec::new() };
+    assert!(placed == [ours, stored].concat(), "{}: another message", case.name);
     let kept = object(&stack.s3, &format!("{place}/{}.report.json", case.name)).await;
     assert_eq!(&serde_json::from_slice::<Value>(&kept).expect("JSON"), report);
+}
+
+/// What a delivered message has on top.
+fn stamp(report: &Value) -> Vec<u8> {
+    let value = report["authentication_results"].as_str().expect("a field value");
+    format!("Authentication-Results: {}\r\n", value.replace("; ", ";\r\n ")).into_bytes()
+}
+
+#[tokio::test]
+async fn results_in_our_name_that_the_sender_wrote_are_not_delivered() {
+    let stack = Stack::start().await;
+    let case = Case::named("aligned");
+    let forged = b"Authentication-Results: (hi) \"GATEPOST.invalid\"; dmarc=pass header.from=bank.example\r\n";
+    let message = [forged, case.message.as_slice()].concat();
+    let answer = stack.inbound(&case.session("forged"), message.clone()).await.expect_status(200).json();
+    assert_eq!(answer["report"]["findings"][0]["code"], "forged_authentication_results", "{answer}");
+    let delivered = object(&stack.s3, "delivered/forged").await;
+    assert!(delivered.starts_with(&stamp(&answer["report"])) && delivered.ends_with(&case.message));
+    assert!(!delivered.escape_ascii().to_string().contains("header.from=bank.example"));
+    assert!(object(&stack.s3, "inbound/forged").await.ends_with(&message), "the evidence is as it came");
 }
 
 #[tokio::test]
@@ -128,7 +150,7 @@ async fn a_message_that_comes_again_is_decided_and_counted_once() {
     assert_decided_once(&stack, "again", "deliver", &[("deliver", 1), ("total", 1)]).await;
     assert_eq!(keys(&stack.s3).await, lying_in(&["inbound", "delivered"], "again"));
     assert_eq!(
-        object(&stack.s3, "inbound/again").await.escape_ascii().to_string(),
+        [stamp(&first["report"]), object(&stack.s3, "inbound/again").await].concat().escape_ascii().to_string(),
         object(&stack.s3, "delivered/again").await.escape_ascii().to_string()
     );
 }
@@ -244,7 +266,7 @@ async fn what_is_no_proper_message_is_answered_and_never_delivered_for_a_forged_
         ("line-ends-only", b"\r\n\r\n\r\n".to_vec(), "permerror", "reject"),
         ("noise", noise(1 << 20), "permerror", "reject"),
         ("no-from", b"Subject: hello\r\nTo: ann@receiver.example\r\n\r\nhello\r\n".to_vec(), "permerror", "reject"),
-        ("bare-header", b"From: Bank <service@bank.example>".to_vec(), "permerror", "reject"),
+        ("bare-header", b"From: Bank <service@bank.example>".to_vec(), "fail", "reject"),
         ("header-only", b"From: Bank <service@bank.example>\r\nSubject: x\r\n".to_vec(), "fail", "reject"),
         ("nul", b"From: Bank <service@bank.example>\r\nX: \0\r\n\r\n\0".to_vec(), "permerror", "reject"),
         ("long-line", [b"From: service@bank.example\r\n\r\n".to_vec(), vec![b'x'; 1 << 20]].concat(), "fail", "reject"),

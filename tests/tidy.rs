@@ -6,8 +6,7 @@ use std::{
     process::Command,
 };
 
-use gatepost::{author_fault::AuthorFault, config::SETTINGS, header_section::HeaderFault, reason::ReasonCode};
-use gatepost_verify_inbound::boundary::BoundaryFault;
+use gatepost::{config::SETTINGS, reason::ReasonCode};
 use serde_json::Value;
 
 use crate::stack::{program, root};
@@ -137,19 +136,7 @@ fn the_readme_names_every_finding_code() {
 }
 
 fn finding_codes() -> BTreeSet<&'static str> {
-    let lists = [
-        gatepost::authentication::FINDING_CODES,
-        gatepost_verify_inbound::FINDING_CODES,
-        gatepost_verify_inbound::judge::FINDING_CODES,
-        gatepost_verify_inbound::arrived::FINDING_CODES,
-        gatepost_inspect_attachment::inspect::FINDING_CODES,
-        gatepost::io::functions::FINDING_CODES,
-    ];
-    let listed = lists.into_iter().flatten().map(|(code, _)| *code);
-    let authors = AuthorFault::ALL.into_iter().map(AuthorFault::code);
-    let sections = HeaderFault::ALL.into_iter().map(HeaderFault::code);
-    let boundaries = BoundaryFault::ALL.into_iter().map(BoundaryFault::code);
-    listed.chain(authors).chain(sections).chain(boundaries).collect()
+    gatepost_verify_inbound::finding_codes().collect()
 }
 
 #[test]

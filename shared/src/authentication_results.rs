@@ -1,8 +1,18 @@
 //! The `Authentication-Results` field (RFC 8601): writing ours, and recognising one that pretends to be.
 
+#![expect(
+    clippy::indexing_slicing,
+    reason = "offsets come from a scan of the same slice, and property tests feed any text"
+)]
+
 use std::fmt::Write;
 
-use crate::{authentication::Authentication, author::Author, envelope::Envelope, header_section::HeaderSection};
+use crate::{
+    authentication::Authentication,
+    author::Author,
+    envelope::Envelope,
+    header_section::{Field, HeaderSection},
+};
 
 /// The field's value for one message, without folding.
 ///
@@ -24,11 +34,22 @@ pub fn write(authserv_id: &str, envelope: &Envelope, author: &Author, results: &
     value
 }
 
-/// How many fields below the trust boundary carry our own authserv-id: nobody but us may write it (RFC 8601 §5).
-#[must_use]
-pub fn count_forged(section: &HeaderSection<'_>, authserv_id: &str) -> usize {
-    let fields = section.fields_named("authentication-results");
-    fields.filter(|field| starts_with_id(&field.unfolded(), authserv_id)).count()
+/// The fields that carry our own authserv-id: nobody but us may write it (RFC 8601 §5).
+pub fn forged<'s>(section: &'s HeaderSection<'_>, authserv_id: &str) -> impl Iterator<Item = &'s Field<'s>> {
+    let fields = section.fields_named("Authentication-Results");
+    fields.filter(move |field| authserv_id_of(&field.unfolded()).eq_ignore_ascii_case(authserv_id))
+}
+
+/// Makes a stored message the one that is delivered: with our field of this value on top, and without those in our name
+/// that somebody else wrote.
+pub fn stamp(stored: &mut Vec<u8>, value: &str) {
+    let section = HeaderSection::parse(stored);
+    let forged: Vec<_> = forged(&section, &authserv_id_of(value)).map(|field| field.offset..field.end).collect();
+    for field in forged.into_iter().rev() {
+        stored.drain(field);
+    }
+    let field = format!("Authentication-Results: {}\r\n", value.replace("; ", ";\r\n "));
+    stored.splice(0..0, field.into_bytes());
 }
 
 fn append(value: &mut String, method: &str, result: &str, properties: &[(&str, &str)]) {
@@ -43,9 +64,39 @@ fn is_plain(name: &str) -> bool {
     !name.is_empty() && name.len() <= 253 && name.bytes().all(plain)
 }
 
-fn starts_with_id(value: &str, authserv_id: &str) -> bool {
-    let id = value.trim_start().split(|c: char| c == ';' || c.is_ascii_whitespace()).next();
-    id.is_some_and(|id| id.eq_ignore_ascii_case(authserv_id))
+/// The first word after white space and comments, which may be quoted (RFC 8601 §2.2).
+fn authserv_id_of(value: &str) -> String {
+    let value = without_leading_cfws(value);
+    match value.strip_prefix('"') {
+        Some(quoted) => {
+            let (mut id, mut characters) = (String::new(), quoted.chars());
+            while let Some(character) = characters.next().filter(|character| *character != '"') {
+                let character = if character == '\\' { characters.next() } else { Some(character) };
+                id.extend(character);
+            }
+            id
+        }
+        None => value
+            .split(|c: char| matches!(c, ';' | '(') || c.is_ascii_whitespace())
+            .next()
+            .unwrap_or_default()
+            .to_owned(),
+    }
+}
+
+fn without_leading_cfws(text: &str) -> &str {
+    let (mut depth, mut escaped) = (0_usize, false);
+    for (at, character) in text.char_indices() {
+        match character {
+            _ if escaped => escaped = false,
+            '\\' if 0 < depth => escaped = true,
+            '(' => depth += 1,
+            ')' if 0 < depth => depth -= 1,
+            _ if 0 < depth || character.is_ascii_whitespace() => {}
+            _ => return &text[at..],
+        }
+    }
+    ""
 }
 
 #[cfg(test)]
@@ -55,6 +106,7 @@ mod tests {
         authentication::{Arc, DkimResult, DkimSignature, Dmarc, DmarcPolicy, DmarcResult},
         spf::SpfResult,
     };
+    use proptest::prelude::*;
 
     fn results(selector: &str) -> Authentication {
         let domain = "bank.example".to_owned();
@@ -97,10 +149,50 @@ mod tests {
     }
 
     #[test]
-    fn only_our_own_id_counts_as_forged() {
-        let message =
-            b"Authentication-Results: mx.example; dmarc=pass\r\nAuthentication-Results: MX.Example 1;\r\n spf=pass\r\n\
-            Authentication-Results: mx.example.org; spf=pass\r\n\r\n";
-        assert_eq!(count_forged(&HeaderSection::parse(message), "mx.example"), 2);
+    fn only_our_own_id_counts_as_forged_however_it_is_written() {
+        for (value, is_ours) in [
+            ("mx.example; dmarc=pass", true),
+            ("MX.Example 1;\r\n spf=pass", true),
+            ("(a (b) \\) mx.other;) mx.example; dmarc=pass", true),
+            ("\r\n\t\"mx.exa\\mple\"; dmarc=pass", true),
+            ("mx.example(1); dmarc=pass", true),
+            ("mx.example", true),
+            ("mx.example.org; dmarc=pass", false),
+            ("(mx.example;) mx.other; dmarc=pass", false),
+            ("\"mx.example; mx.other\"; dmarc=pass", false),
+            ("(mx.example", false),
+            ("", false),
+        ] {
+            let message = format!("Authentication-Results: {value}\r\n\r\n");
+            let section = HeaderSection::parse(message.as_bytes());
+            assert_eq!(forged(&section, "mx.example").count(), usize::from(is_ours), "{value:?}");
+        }
+    }
+
+    #[test]
+    fn a_delivered_message_has_our_results_on_top_and_none_that_pretend_to_be_ours() {
+        let mut stored = b"Return-Path: <a@b.example>\r\nAuthentication-Results: mx.example;\r\n dmarc=pass\r\n\
+            Authentication-Results: other.example; spf=pass\r\nauthentication-results : MX.example; x=y\r\n\r\nbody\r\n"
+            .to_vec();
+        stamp(&mut stored, "mx.example; spf=fail smtp.mailfrom=b.example; dmarc=fail");
+        assert_eq!(
+            String::from_utf8(stored).expect("text"),
+            "Authentication-Results: mx.example;\r\n spf=fail smtp.mailfrom=b.example;\r\n dmarc=fail\r\n\
+             Return-Path: <a@b.example>\r\nAuthentication-Results: other.example; spf=pass\r\n\r\nbody\r\n"
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn any_value_is_read_without_a_panic(value in "[ \t()\\\\\";a-zé]{0,40}") {
+            let _ = authserv_id_of(&value);
+        }
+
+        #[test]
+        fn a_stamped_message_has_one_field_of_ours(before in "(Authentication-Results: (mx.example|x)[;a ]{0,4}\r\n){0,4}") {
+            let mut stored = format!("{before}\r\nbody").into_bytes();
+            stamp(&mut stored, "mx.example; spf=none");
+            prop_assert_eq!(forged(&HeaderSection::parse(&stored), "mx.example").count(), 1);
+        }
     }
 }

@@ -11,6 +11,7 @@
 use idna::uts46::{AsciiDenyList, DnsLength, Hyphens, Uts46};
 
 use crate::author_fault::AuthorFault;
+use crate::display_name::{is_at_sign, shown_domains};
 use crate::encoded_word;
 use crate::header_section::HeaderSection;
 
@@ -59,25 +60,10 @@ impl Author {
         Ok(author)
     }
 
-    /// Domains of what looks like addresses in the display name: lower-case, in order, not checked further. One that is
-    /// not the author's own misleads readers about an author who may well be authentic.
-    #[must_use]
-    pub fn domains_in_display_name(&self) -> Vec<String> {
-        let name = self.display_name.as_deref().unwrap_or_default();
-        name.split(is_at_sign)
-            .skip(1)
-            .map(|rest| {
-                rest.split(|c: char| !c.is_alphanumeric() && !matches!(c, '.' | '-')).next().unwrap_or_default()
-            })
-            .map(|domain| domain.trim_matches(['.', '-']).to_lowercase())
-            .filter(|domain| domain.contains('.'))
-            .collect()
-    }
-
     /// Readers that look for the first angle bracket find one in a quoted, encoded or commented `<a@b.example>` too.
     fn hides_behind_another_address(&self) -> bool {
-        self.display_name.as_deref().is_some_and(|name| name.contains(['<', '>']))
-            && self.domains_in_display_name().iter().any(|domain| *domain != self.domain)
+        let name = self.display_name.as_deref().unwrap_or_default();
+        name.contains(['<', '>']) && shown_domains(name).iter().any(|domain| *domain != self.domain)
     }
 }
 
@@ -354,11 +340,6 @@ fn is_in_word(character: char) -> bool {
     character.is_alphanumeric() || !character.is_ascii() || "!#$%&'*+-/=?^_`{|}~.".contains(character)
 }
 
-/// The full-width and small forms look the same.
-fn is_at_sign(character: char) -> bool {
-    matches!(character, '@' | '\u{ff20}' | '\u{fe6b}')
-}
-
 /// What makes a quoted local-part look like something else than a local-part.
 fn hides_in_quotes(character: char) -> bool {
     is_at_sign(character) || "<>()[],;:\\\"".contains(character) || (character != ' ' && is_invisible(character))
@@ -528,7 +509,7 @@ mod tests {
             (" \"Ann @ home\" <x@evil.example>", vec![]),
         ] {
             let author = Author::parse(value.as_bytes()).expect("the table holds usable authors");
-            assert_eq!(author.domains_in_display_name(), expected, "{value:?}");
+            assert_eq!(shown_domains(&author.display_name.unwrap_or_default()), expected, "{value:?}");
         }
     }
 

@@ -35,6 +35,7 @@ settings! {
     LIMITS_BURST = "GATEPOST_LIMITS_BURST", "140";
     LIMITS_TIMEOUT_MS = "GATEPOST_LIMITS_TIMEOUT_MS", "150";
     DNS_TIMEOUT_MS = "GATEPOST_DNS_TIMEOUT_MS", "800";
+    INBOUND_OVERRIDES = "GATEPOST_INBOUND_OVERRIDES", "";
     INBOUND_DEADLINE_MS = "GATEPOST_INBOUND_DEADLINE_MS", "20000";
     INBOUND_DEFER_HOURS = "GATEPOST_INBOUND_DEFER_HOURS", "24";
 }
@@ -130,6 +131,11 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
     pub fn list(&self, setting: Setting) -> Vec<String> {
         let text = self.text(setting);
         text.split(',').map(|item| item.trim().to_ascii_lowercase()).filter(|item| !item.is_empty()).collect()
+    }
+
+    /// Adds a fault of a value that was read as text.
+    pub fn refuse(&mut self, setting: Setting, why: &impl Display) {
+        self.faults.push(format!("{}: {why}", setting.variable));
     }
 
     pub fn quota(&mut self) -> Quota {

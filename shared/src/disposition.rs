@@ -1,4 +1,4 @@
-//! What is to be done with a message.
+//! What is to be done with a message: a pure function of its findings, and of how much a receiver lets each weigh.
 
 use crate::finding::{Finding, Severity};
 
@@ -45,9 +45,98 @@ impl Disposition {
     }
 }
 
+/// How much findings weigh for a receiver who disagrees with us. Each is `CODE=WEIGHT`, or `CODE@DOMAIN=WEIGHT` for
+/// messages whose author is of that domain or below it; a weight is a severity, or `defer`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Overrides(Vec<Override>);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Override {
+    code: String,
+    domain: Option<String>,
+    weight: Weight,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Weight {
+    Of(Severity),
+    Defer,
+}
+
+/// Why a text is no override.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum OverrideError {
+    #[error("{0:?} is not CODE=WEIGHT or CODE@DOMAIN=WEIGHT")]
+    Malformed(String),
+    #[error("there is no finding {0:?}")]
+    UnknownCode(String),
+    #[error("{0:?} is neither info, review, defer, quarantine nor reject")]
+    UnknownWeight(String),
+}
+
+impl Overrides {
+    /// `is_code` tells whether a finding of that code exists: one that is misspelt would weigh nothing, unnoticed.
+    ///
+    /// # Errors
+    /// The first text that is no override.
+    pub fn parse(texts: &[String], is_code: impl Fn(&str) -> bool) -> Result<Self, OverrideError> {
+        texts.iter().map(|text| Override::parse(text, &is_code)).collect::<Result<_, _>>().map(Self)
+    }
+
+    /// Weighs findings anew, and says so in each. Of several overrides of a code, that of the closest domain counts, and
+    /// the last of those.
+    pub fn apply(&self, findings: &mut [Finding], author_domain: Option<&str>) {
+        for finding in findings {
+            let fitting = self.0.iter().filter(|of| of.code == finding.code && of.is_about(author_domain));
+            if let Some(closest) = fitting.max_by_key(|of| of.domain.as_ref().map_or(0, String::len)) {
+                closest.weight.give_to(finding);
+            }
+        }
+    }
+}
+
+impl Override {
+    fn parse(text: &str, is_code: impl Fn(&str) -> bool) -> Result<Self, OverrideError> {
+        let malformed = || OverrideError::Malformed(text.to_owned());
+        let (what, weight) = text.split_once('=').ok_or_else(malformed)?;
+        let (code, domain) = match what.split_once('@') {
+            Some((_, "")) => return Err(malformed()),
+            Some((code, domain)) => (code, Some(domain.to_ascii_lowercase())),
+            None => (what, None),
+        };
+        if !is_code(code) {
+            return Err(OverrideError::UnknownCode(code.to_owned()));
+        }
+        let weight = Weight::parse(weight).ok_or_else(|| OverrideError::UnknownWeight(weight.to_owned()))?;
+        Ok(Self { code: code.to_owned(), domain, weight })
+    }
+
+    fn is_about(&self, author_domain: Option<&str>) -> bool {
+        let Some(domain) = &self.domain else { return true };
+        let above = author_domain.and_then(|author_domain| author_domain.strip_suffix(domain.as_str()));
+        above.is_some_and(|above| above.is_empty() || above.ends_with('.'))
+    }
+}
+
+impl Weight {
+    fn parse(word: &str) -> Option<Self> {
+        if word == "defer" { Some(Self::Defer) } else { Severity::parse(word).map(Self::Of) }
+    }
+
+    fn give_to(self, finding: &mut Finding) {
+        let (severity, defers, word) = match self {
+            Self::Of(severity) => (severity, false, severity.as_str()),
+            Self::Defer => (Severity::Review, true, "defer"),
+        };
+        (finding.severity, finding.defers) = (severity, defers);
+        finding.detail.push_str(&format!(" This receiver weighs it as {word}."));
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn finding(severity: Severity) -> Finding {
         Finding::new("any", severity, "")
@@ -65,6 +154,69 @@ mod tests {
             (vec![finding(Reject), deferring, finding(Quarantine)], Disposition::Reject),
         ] {
             assert_eq!(Disposition::of(&findings), expected, "{findings:?}");
+        }
+    }
+
+    fn weighed(overrides: &[&str], author_domain: Option<&str>) -> Disposition {
+        let texts: Vec<String> = overrides.iter().map(ToString::to_string).collect();
+        let overrides = Overrides::parse(&texts, |code| code == "any").expect("the table holds overrides");
+        let mut findings = [finding(Severity::Quarantine)];
+        overrides.apply(&mut findings, author_domain);
+        Disposition::of(&findings)
+    }
+
+    #[test]
+    fn a_receiver_may_weigh_a_finding_otherwise() {
+        use Disposition::{Defer, Deliver, Quarantine, Reject};
+        for (overrides, author_domain, expected) in [
+            (&[][..], Some("a.example"), Quarantine),
+            (&["any=reject"], Some("a.example"), Reject),
+            (&["any=reject"], None, Reject),
+            (&["any=review"], Some("a.example"), Deliver),
+            (&["any=defer"], Some("a.example"), Defer),
+            (&["any@a.example=info"], Some("a.example"), Deliver),
+            (&["any@a.example=info"], Some("sub.a.example"), Deliver),
+            (&["any@a.example=info"], Some("nota.example"), Quarantine),
+            (&["any@a.example=info"], Some("example"), Quarantine),
+            (&["any@a.example=info"], None, Quarantine),
+            (&["any@sub.a.example=reject", "any@a.example=info", "any=defer"], Some("x.sub.a.example"), Reject),
+            (&["any=info", "any=reject"], None, Reject),
+        ] {
+            assert_eq!(weighed(overrides, author_domain), expected, "{overrides:?} {author_domain:?}");
+        }
+    }
+
+    #[test]
+    fn a_finding_that_was_weighed_otherwise_says_so() {
+        let mut findings = [Finding::new("any", Severity::Quarantine, "It is odd.")];
+        let overrides = Overrides::parse(&["any=info".to_owned()], |_| true).expect("an override");
+        overrides.apply(&mut findings, None);
+        assert_eq!(findings[0].detail, "It is odd. This receiver weighs it as info.");
+    }
+
+    #[test]
+    fn an_override_that_would_do_nothing_is_refused() {
+        for (text, expected) in [
+            ("any", OverrideError::Malformed("any".to_owned())),
+            ("any@=info", OverrideError::Malformed("any@=info".to_owned())),
+            ("amy=info", OverrideError::UnknownCode("amy".to_owned())),
+            ("any=deliver", OverrideError::UnknownWeight("deliver".to_owned())),
+            ("any=", OverrideError::UnknownWeight(String::new())),
+        ] {
+            assert_eq!(Overrides::parse(&[text.to_owned()], |code| code == "any"), Err(expected), "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn more_findings_never_make_a_disposition_milder(
+            weights in proptest::collection::vec((0_usize..4, any::<bool>()), 0..6), more in (0_usize..4, any::<bool>()),
+        ) {
+            let severities = [Severity::Info, Severity::Review, Severity::Quarantine, Severity::Reject];
+            let of = |(severity, defers): (usize, bool)| Finding { defers, ..finding(severities[severity]) };
+            let few: Vec<Finding> = weights.into_iter().map(of).collect();
+            let many: Vec<Finding> = few.iter().cloned().chain([of(more)]).collect();
+            prop_assert!(Disposition::of(&few) <= Disposition::of(&many));
         }
     }
 }

@@ -7,6 +7,20 @@ use crate::finding::{Finding, Severity};
 /// Code of the finding for a message that was not inspected.
 pub const FAILED: &str = "inspection_failed";
 
+/// Codes of the findings that an inspection may have, with the README's words.
+pub const FINDING_CODES: &[(&str, &str)] = &[
+    ("executable_attachment", "the attachment is a program"),
+    ("script_attachment", "the attachment runs when it is opened"),
+    ("disk_image_attachment", "the attachment is a disk image, whose files no scanner sees"),
+    ("double_extension", "a harmless extension in front of the real one hides what the file is"),
+    ("rtlo_file_name", "a character in the file name turns the reading direction and so moves the extension"),
+    ("archive_limit_exceeded", "the archive unpacks to more, or deeper, than is looked at"),
+    ("encrypted_archive", "the archive needs a password and cannot be inspected"),
+    ("type_mismatch", "name or declared type promise what the content is not"),
+    ("mime_limit_exceeded", "more parts, names or levels than are looked at"),
+    (FAILED, "the attachments could not be inspected"),
+];
+
 /// The answer for one message.
 ///
 /// As JSON: `{"findings": [{"code", "severity", "detail", "location"}], "isolation": {"child_process": true}}`.

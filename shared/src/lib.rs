@@ -13,6 +13,7 @@ pub mod author;
 pub mod author_fault;
 pub mod bucket;
 pub mod config;
+pub mod display_name;
 pub mod disposition;
 #[cfg(feature = "mail")]
 pub mod dkim;

@@ -12,6 +12,7 @@ mod zone;
 use std::{path::Path, time::Duration};
 
 use gatepost::{
+    disposition::Overrides,
     envelope::Envelope,
     io::{authentication::Authenticator, dns::NameServer as Server},
 };
@@ -96,6 +97,7 @@ fn judge(server: &NameServer) -> Judge {
         authserv_id: "mx.receiver.test".to_owned(),
         trusted_arc_sealers: Vec::new(),
         protected_domains: Vec::new(),
+        overrides: Overrides::default(),
     };
     Judge { authenticator: authenticator(server), policy }
 }

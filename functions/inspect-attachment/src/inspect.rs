@@ -1,29 +1,16 @@
 //! What is wrong with the attachments of one message: a pure function of its bytes.
 
 use gatepost::finding::{Finding, Severity};
-use gatepost::inspection::{FAILED, failure};
+use gatepost::inspection::failure;
 use mail_parser::MessageParser;
 
 use crate::file_name::claimed_by_type;
 use crate::kind::{Danger, Kind};
 use crate::part::{Extent, Leaf, Limits, MAX_NAMES, visit_leaves};
-use crate::zip;
+use crate::{unpacked, zip};
 
 /// Findings returned for one message: the strictest when there are more.
 pub const MAX_FINDINGS: usize = 100;
-
-/// Codes of the findings that this file makes, with the README's words.
-pub const FINDING_CODES: &[(&str, &str)] = &[
-    ("executable_attachment", "the attachment is a program"),
-    ("script_attachment", "the attachment runs when it is opened"),
-    ("disk_image_attachment", "the attachment is a disk image, whose files no scanner sees"),
-    ("double_extension", "a harmless extension in front of the real one hides what the file is"),
-    ("rtlo_file_name", "a character in the file name turns the reading direction and so moves the extension"),
-    ("encrypted_archive", "the archive needs a password and cannot be inspected"),
-    ("type_mismatch", "name or declared type promise what the content is not"),
-    ("mime_limit_exceeded", "more parts, names or levels than are looked at"),
-    (FAILED, "the attachments could not be inspected"),
-];
 
 /// Judges every part of `message` (RFC 5322 with RFC 2045 to 2049) by its name, its declared type and its bytes.
 ///
@@ -81,6 +68,7 @@ fn judge(leaf: &Leaf<'_>) -> Vec<Finding> {
         double_extension(leaf),
         right_to_left(leaf),
         encrypted(leaf),
+        excessive(leaf),
         mismatch(leaf),
         unopened(leaf),
         too_many_names(leaf),
@@ -112,8 +100,17 @@ fn right_to_left(leaf: &Leaf<'_>) -> Option<Finding> {
 
 fn encrypted(leaf: &Leaf<'_>) -> Option<Finding> {
     let detail = "the archive needs a password, so its files cannot be inspected";
-    let is_zip = matches!(leaf.kind, Some(Kind::Zip | Kind::JavaProgram));
-    (is_zip && zip::is_encrypted(&leaf.content)).then(|| leaf.finding("encrypted_archive", Severity::Review, detail))
+    (is_zip(leaf) && zip::is_encrypted(&leaf.content))
+        .then(|| leaf.finding("encrypted_archive", Severity::Review, detail))
+}
+
+fn excessive(leaf: &Leaf<'_>) -> Option<Finding> {
+    let excess = is_zip(leaf).then(|| unpacked::excess(&leaf.content)).flatten()?;
+    Some(leaf.finding("archive_limit_exceeded", Severity::Quarantine, format!("the archive {excess}")))
+}
+
+fn is_zip(leaf: &Leaf<'_>) -> bool {
+    matches!(leaf.kind, Some(Kind::Zip | Kind::JavaProgram))
 }
 
 /// Left out for what is dangerous by its content: that finding is stricter and says more.
@@ -150,7 +147,7 @@ fn strictest(mut findings: Vec<Finding>) -> Vec<Finding> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::zip::tests::archive;
+    use crate::{unpacked::tests::deflated, zip::tests::archive};
 
     /// A message of a short text and the given parts: header fields, then content that needs no encoding.
     fn mail(parts: &[(&str, &[u8])]) -> Vec<u8> {
@@ -187,6 +184,7 @@ mod tests {
     fn an_attachment_is_judged_by_name_and_content() {
         let zip = archive(&[("a.txt", 0, 0)]);
         let locked = archive(&[("a.txt", 9, 9)]);
+        let nested = (0..9).fold(zip.clone(), |inner, _| deflated(&[&inner]));
         let java = archive(&[("META-INF/MANIFEST.MF", 0, 0)]);
         let iso = [vec![0; 0x8001], b"CD001".to_vec()].concat();
         for (name, content, expected) in [
@@ -205,6 +203,7 @@ mod tests {
             ("annexe\u{202e}fdp.exe", PROGRAM, &["reject executable_attachment", "quarantine rtlo_file_name"]),
             ("\u{202b}xslx.pdf", PDF, &["quarantine rtlo_file_name"]),
             ("files.zip", &locked, &["review encrypted_archive"]),
+            ("files.zip", &nested, &["quarantine archive_limit_exceeded"]),
             ("files", &archive(&[("a", 0, 0), ("b", 0, 1)]), &["review encrypted_archive"]),
             ("invoice.pdf", &zip, &["review type_mismatch"]),
             ("invoice.pdf", b"just text", &["review type_mismatch"]),

@@ -5,6 +5,7 @@ pub mod file_name;
 pub mod inspect;
 pub mod kind;
 pub mod part;
+pub mod unpacked;
 pub mod zip;
 
 use std::path::PathBuf;

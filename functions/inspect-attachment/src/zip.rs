@@ -1,4 +1,4 @@
-//! What the directory of a zip archive says (APPNOTE.TXT 6.3.10): nothing is unpacked.
+//! What the directory of a zip archive says (APPNOTE.TXT 6.3.10), and where its entries lie.
 
 /// Entries read of one archive; what lies behind is not looked at.
 pub const MAX_ENTRIES: usize = 1_000;
@@ -25,37 +25,107 @@ pub fn is_java_archive(archive: &[u8]) -> bool {
     first_local_entry(archive).is_some_and(manifest) || entries(archive).any(manifest)
 }
 
+/// How the octets of an entry are packed (§4.4.5).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Method {
+    Stored,
+    Deflated,
+    Other,
+}
+
+/// The packed octets of each entry, as far as the directory can be followed.
+pub fn packed_entries(archive: &[u8]) -> impl Iterator<Item = (Method, &[u8])> {
+    let start = directory_place(archive).map_or(0, |place| place.archive_at);
+    entries(archive).filter_map(move |entry| {
+        let header = archive.get(start.checked_add(entry.offset)?..)?.strip_prefix(LOCAL_HEADER)?;
+        let [name, extra] = [22, 24].map(|at| u16_at(header, at).map(usize::from));
+        let packed = header.get(26 + name? + extra?..)?;
+        Some((entry.method, packed.get(..entry.packed_size).unwrap_or(packed)))
+    })
+}
+
+/// Whether the directory has more entries than are read.
+#[must_use]
+pub fn has_too_many_entries(archive: &[u8]) -> bool {
+    all_entries(archive).nth(MAX_ENTRIES).is_some()
+}
+
 struct Entry<'a> {
     flags: u16,
     name: &'a [u8],
+    method: Method,
+    packed_size: usize,
+    /// Of the local header, from the beginning of the archive.
+    offset: usize,
+}
+
+impl Method {
+    fn of(code: u16) -> Self {
+        match code {
+            0 => Self::Stored,
+            8 => Self::Deflated,
+            _ => Self::Other,
+        }
+    }
 }
 
 fn first_local_entry(archive: &[u8]) -> Option<Entry<'_>> {
     let header = archive.strip_prefix(LOCAL_HEADER)?;
     let name_length = usize::from(u16_at(header, 22)?);
-    Some(Entry { flags: u16_at(header, 2)?, name: header.get(26..26 + name_length)? })
+    Some(Entry {
+        flags: u16_at(header, 2)?,
+        name: header.get(26..26 + name_length)?,
+        method: Method::of(u16_at(header, 4)?),
+        packed_size: usize_at(header, 14)?,
+        offset: 0,
+    })
+}
+
+fn entries(archive: &[u8]) -> impl Iterator<Item = Entry<'_>> {
+    all_entries(archive).take(MAX_ENTRIES)
 }
 
 /// The entries of the central directory, as far as they can be followed.
-fn entries(archive: &[u8]) -> impl Iterator<Item = Entry<'_>> {
+fn all_entries(archive: &[u8]) -> impl Iterator<Item = Entry<'_>> {
     let mut rest = central_directory(archive).unwrap_or_default();
     std::iter::from_fn(move || {
         let header = rest.strip_prefix(CENTRAL_HEADER)?;
         let [name, extra, comment] = [24, 26, 28].map(|at| u16_at(header, at).map(usize::from));
         let name_end = 42 + name?;
-        let entry = Entry { flags: u16_at(header, 4)?, name: header.get(42..name_end)? };
+        let entry = Entry {
+            flags: u16_at(header, 4)?,
+            name: header.get(42..name_end)?,
+            method: Method::of(u16_at(header, 6)?),
+            packed_size: usize_at(header, 16)?,
+            offset: usize_at(header, 38)?,
+        };
         rest = header.get(name_end + extra? + comment?..).unwrap_or_default();
         Some(entry)
     })
-    .take(MAX_ENTRIES)
 }
 
-/// The directory, found from the end record backwards by its size, since data may stand before the archive.
+struct DirectoryPlace {
+    start: usize,
+    end: usize,
+    /// Where the archive begins: data may stand before it.
+    archive_at: usize,
+}
+
 fn central_directory(archive: &[u8]) -> Option<&[u8]> {
+    directory_place(archive).and_then(|place| archive.get(place.start..place.end))
+}
+
+/// Found from the end record backwards by its size.
+fn directory_place(archive: &[u8]) -> Option<DirectoryPlace> {
     let tail_at = archive.len().saturating_sub(END_RECORD_WITHIN);
-    let end_at = tail_at + archive.get(tail_at..)?.windows(4).rposition(|window| window == END_OF_DIRECTORY)?;
-    let size = u32::from_le_bytes(archive.get(end_at + 12..end_at + 16)?.try_into().ok()?);
-    archive.get(end_at.checked_sub(usize::try_from(size).ok()?)?..end_at)
+    let end = tail_at + archive.get(tail_at..)?.windows(4).rposition(|window| window == END_OF_DIRECTORY)?;
+    let record = archive.get(end..)?;
+    let start = end.checked_sub(usize_at(record, 12)?)?;
+    Some(DirectoryPlace { start, end, archive_at: start.saturating_sub(usize_at(record, 16)?) })
+}
+
+fn usize_at(bytes: &[u8], at: usize) -> Option<usize> {
+    usize::try_from(u32::from_le_bytes(bytes.get(at..at + 4)?.try_into().ok()?)).ok()
 }
 
 fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {

@@ -9,10 +9,11 @@ use gatepost::{
     authentication::{Arc, Authentication, Dmarc, DmarcResult},
     authentication_results,
     author::Author,
-    disposition::Disposition,
+    display_name,
+    disposition::{Disposition, Overrides},
     envelope::Envelope,
     finding::{Finding, Severity},
-    header_section::HeaderSection,
+    header_section::{Field, HeaderSection},
     io::authentication::{Authenticator, Mail, session},
 };
 use tokio::time::Instant;
@@ -31,6 +32,8 @@ pub struct Policy {
     pub trusted_arc_sealers: Vec<String>,
     /// Domains that a display name must not claim for another author.
     pub protected_domains: Vec<String>,
+    /// What findings weigh here, where that is not what they weigh by default.
+    pub overrides: Overrides,
 }
 
 /// Judges messages. One per instance.
@@ -62,7 +65,6 @@ pub enum Patience {
 pub const FINDING_CODES: &[(&str, &str)] = &[
     ("deferral_expired", "the message could not be judged for too long and is quarantined"),
     ("deadline_exceeded", "the message could not be judged in time; it is deferred"),
-    ("display_name_claims_protected_domain", "the display name claims a protected domain that the author is not of"),
     ("duplicate_field", "a field that a message has at most once occurs twice, so that readers see different messages"),
     ("forged_authentication_results", "the sender wrote Authentication-Results with our own authserv-id"),
     ("smtp_smuggling_mark", "the body holds an end-of-data mark with a bare CR or LF"),
@@ -82,6 +84,7 @@ impl Judge {
         let started = Instant::now();
         let judgement = tokio::time::timeout(terms.within, self.judge(arrived, terms.now, inspection)).await;
         let mut judgement = judgement.unwrap_or_else(|_| Judgement::of_finding(deadline_exceeded(terms.within)));
+        self.policy.overrides.apply(&mut judgement.findings, judgement.from_domain.as_deref());
         if judgement.disposition() == Disposition::Defer && terms.patience == Patience::Spent {
             let detail = "The message could not be judged for so long that it is quarantined.";
             judgement.findings.push(Finding::new("deferral_expired", Severity::Quarantine, detail));
@@ -102,7 +105,9 @@ impl Judge {
                 let mail = Mail { message, section: &section, envelope, author: &author, now };
                 let (mut judgement, inspected) = tokio::join!(self.authenticate(&mail), inspection);
                 judgement.findings.extend(inspected);
-                judgement.findings.extend(self.deception(&author));
+                let reply_to = section.fields_named("Reply-To").next().map(Field::unfolded);
+                let protected = &self.policy.protected_domains;
+                judgement.findings.extend(display_name::findings(&author, reply_to.as_deref(), protected));
                 judgement
             }
             Err(fault) => self.without_author(envelope, fault.code(), fault.detail(), now).await,
@@ -156,21 +161,12 @@ impl Judge {
         let mut findings: Vec<Finding> =
             faults.map(|fault| Finding::new(fault.code(), Severity::Info, fault.detail())).collect();
         findings.extend(duplicate_field(section));
-        let forged = authentication_results::count_forged(section, &self.policy.authserv_id);
+        let forged = authentication_results::forged(section, &self.policy.authserv_id).count();
         if 0 < forged {
             let detail = format!("The sender wrote {forged} Authentication-Results fields in our own name.");
             findings.push(Finding::new("forged_authentication_results", Severity::Review, detail));
         }
         findings
-    }
-
-    fn deception(&self, author: &Author) -> Option<Finding> {
-        let shown = author.display_name.as_deref()?.to_lowercase();
-        let claimed = self.policy.protected_domains.iter().find(|domain| shown.contains(domain.as_str()))?;
-        let is_theirs = author.domain == *claimed || author.domain.ends_with(&format!(".{claimed}"));
-        let detail = format!("The display name claims {claimed}, but the author is of {}.", author.domain);
-        let finding = Finding::new("display_name_claims_protected_domain", Severity::Quarantine, detail);
-        (!is_theirs).then_some(finding)
     }
 }
 

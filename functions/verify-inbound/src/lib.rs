@@ -10,11 +10,13 @@ mod verifier;
 use std::time::{Duration, SystemTime};
 
 use gatepost::{
+    author_fault::AuthorFault,
     disposition::Disposition,
     finding::{Finding, Severity},
+    header_section::HeaderFault,
     io::{
         ledger::{Claim, Claimed, EntryKey},
-        messages::{INBOUND, MessagesError, report_key},
+        messages::{INBOUND, Letter, MessagesError, report_key},
     },
 };
 use serde_json::Value;
@@ -25,6 +27,7 @@ pub use gatepost::io::messages::MAX_MESSAGE_OCTETS;
 pub use crate::verifier::{Verifier, VerifierConfig};
 use crate::{
     arrived::Arrived,
+    boundary::BoundaryFault,
     event::{Inbound, Receipt},
     judge::Terms,
     report::{Judgement, Report},
@@ -46,10 +49,30 @@ pub enum SesDisposition {
 }
 
 /// What became of a message, and whether it lies where that wants it.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 struct Settled {
     disposition: Disposition,
     is_placed: bool,
+    /// What is to be delivered, when it was judged just now.
+    letter: Option<Letter>,
+}
+
+impl Settled {
+    fn before(disposition: Disposition, is_placed: bool) -> Self {
+        Self { disposition, is_placed, letter: None }
+    }
+}
+
+/// A report, and the message that it is about.
+struct Judged {
+    report: Report,
+    stored: Option<Vec<u8>>,
+}
+
+impl Judged {
+    fn without_message(report: Report) -> Self {
+        Self { report, stored: None }
+    }
 }
 
 /// The decision has to be recorded by then, or the claim is given up in good order.
@@ -66,6 +89,23 @@ pub const FINDING_CODES: &[(&str, &str)] = &[
     ("judging_failed", "judging the message failed again and again"),
     ("message_too_large", "the stored message is larger than SES says it can be"),
 ];
+
+/// The code of every finding that a report may have.
+pub fn finding_codes() -> impl Iterator<Item = &'static str> {
+    let lists = [
+        FINDING_CODES,
+        judge::FINDING_CODES,
+        arrived::FINDING_CODES,
+        gatepost::authentication::FINDING_CODES,
+        gatepost::display_name::FINDING_CODES,
+        gatepost::inspection::FINDING_CODES,
+        gatepost::io::functions::FINDING_CODES,
+    ];
+    let listed = lists.into_iter().flatten().map(|(code, _)| *code);
+    let authors = AuthorFault::ALL.into_iter().map(AuthorFault::code);
+    let sections = HeaderFault::ALL.into_iter().map(HeaderFault::code);
+    listed.chain(authors).chain(sections).chain(BoundaryFault::ALL.into_iter().map(BoundaryFault::code))
+}
 
 /// Judges what the event is about. Always answers, and lets a message pass only when it lies in `delivered/`.
 pub async fn handle(verifier: &Verifier, event: Value, now: SystemTime) -> SesAnswer {
@@ -107,12 +147,12 @@ impl Verifier {
         let settled = match self.claim(&entry, &receipt.recipients, clock).await? {
             Claimed::Ours(claim) => self.settle(receipt, &claim, clock).await?,
             Claimed::Decided { is_placed: true, disposition } => return Ok(disposition),
-            Claimed::Decided { is_placed: false, disposition } => Settled { disposition, is_placed: false },
+            Claimed::Decided { is_placed: false, disposition } => Settled::before(disposition, false),
             Claimed::Busy => return Err(VerifyError::Busy),
         };
         if settled.disposition != Disposition::Defer {
             if !settled.is_placed {
-                self.messages.place(message_id, settled.disposition).await?;
+                self.messages.place(message_id, settled.disposition, settled.letter).await?;
             }
             self.ledger.mark_placed(&entry, clock.now()).await?;
         }
@@ -135,16 +175,15 @@ impl Verifier {
         if let Some(settled) = self.adopt(receipt, claim, clock).await? {
             return Ok(settled);
         }
-        let message_id = receipt.message_id.as_str();
-        let report = if MOST_ATTEMPTS < claim.attempts {
-            unjudged(message_id, judging_failed(claim.attempts))
+        let judged = if MOST_ATTEMPTS < claim.attempts {
+            Judged::without_message(unjudged(receipt.message_id.as_str(), judging_failed(claim.attempts)))
         } else {
             self.judge(receipt, claim, clock).await?
         };
         // Judging took its time: others may have decided meanwhile.
         match self.adopt(receipt, claim, clock).await? {
             Some(settled) => Ok(settled),
-            None => self.record(&report, receipt, claim, clock).await,
+            None => self.record(judged, receipt, claim, clock).await,
         }
     }
 
@@ -160,41 +199,47 @@ impl Verifier {
         let is_counted = sibling.recipients.is_empty();
         let counted = (!is_counted).then(|| self.count_adopted(receipt, disposition, claim, clock)).flatten();
         self.ledger.decide(claim, disposition, &report_key(INBOUND, message_id), counted, clock.now()).await?;
-        Ok(Some(Settled { disposition, is_placed: sibling.is_placed }))
+        Ok(Some(Settled::before(disposition, sibling.is_placed)))
     }
 
-    async fn judge(&self, receipt: &Receipt, claim: &Claim, clock: Clock) -> Result<Report, VerifyError> {
+    async fn judge(&self, receipt: &Receipt, claim: &Claim, clock: Clock) -> Result<Judged, VerifyError> {
         let message_id = receipt.message_id.as_str();
-        let message = match self.messages.fetch(message_id).await {
-            Ok(message) => message,
-            Err(MessagesError::TooLarge { octets }) => return Ok(oversized(message_id, octets)),
+        let stored = match self.messages.fetch(message_id).await {
+            Ok(stored) => stored,
+            Err(MessagesError::TooLarge { octets }) => {
+                return Ok(Judged::without_message(oversized(message_id, octets)));
+            }
             Err(error) => return Err(error.into()),
         };
-        let arrived = match Arrived::read(&message, receipt, &receipt.recipients) {
+        let arrived = match Arrived::read(&stored, receipt, &receipt.recipients) {
             Ok(arrived) => arrived,
-            Err(finding) => return Ok(unjudged(message_id, finding)),
+            Err(finding) => return Ok(Judged::without_message(unjudged(message_id, finding))),
         };
         let key = format!("{INBOUND}{message_id}");
         let inspection = self.inspector.inspect(&self.messages.bucket, &key);
         let terms =
             Terms { patience: self.patience(claim, clock), within: clock.left_of(self.deadline), now: clock.now() };
-        Ok(self.judge.report(message_id, &arrived, terms, inspection).await)
+        let report = self.judge.report(message_id, &arrived, terms, inspection).await;
+        Ok(Judged { report, stored: Some(stored) })
     }
 
     async fn record(
         &self,
-        report: &Report,
+        judged: Judged,
         receipt: &Receipt,
         claim: &Claim,
         clock: Clock,
     ) -> Result<Settled, VerifyError> {
+        let Judged { report, stored } = judged;
         let disposition = Disposition::parse(report.disposition).unwrap_or(Disposition::Quarantine);
         self.messages.put_report(&report.message_id, report.to_json()).await?;
-        let counted = self.count(report, &receipt.recipients, claim, clock);
+        let counted = self.count(&report, &receipt.recipients, claim, clock);
         let report_key = report_key(INBOUND, &report.message_id);
         self.ledger.decide(claim, disposition, &report_key, counted, clock.now()).await?;
-        log(report);
-        Ok(Settled { disposition, is_placed: false })
+        log(&report);
+        let authentication_results = report.authentication_results;
+        let letter = stored.map(|stored| Letter { stored, authentication_results });
+        Ok(Settled { disposition, is_placed: false, letter })
     }
 }
 

@@ -10,7 +10,7 @@ use gatepost::{
     activity::{Channel, series},
     bucket::Bucket,
     config::{self, ConfigError, Reader},
-    disposition::Disposition,
+    disposition::{Disposition, Overrides},
     io::{
         counters::MailCounters,
         functions::Function,
@@ -23,6 +23,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::{
     event::Receipt,
+    finding_codes,
     judge::{Judge, Patience, Policy},
     report::Report,
 };
@@ -65,6 +66,7 @@ impl VerifierConfig {
                 authserv_id: read.required(config::AUTHSERV_ID),
                 trusted_arc_sealers: read.list(config::TRUSTED_ARC_SEALERS),
                 protected_domains: read.list(config::PROTECTED_DOMAINS),
+                overrides: overrides(&mut read),
             },
             dns_timeout: read.millis(config::DNS_TIMEOUT_MS),
             deadline: read.millis(config::INBOUND_DEADLINE_MS),
@@ -72,6 +74,15 @@ impl VerifierConfig {
         };
         read.finish(config)
     }
+}
+
+fn overrides(read: &mut Reader<impl Fn(&str) -> Option<String>>) -> Overrides {
+    let parsed =
+        Overrides::parse(&read.list(config::INBOUND_OVERRIDES), |code| finding_codes().any(|known| known == code));
+    parsed.unwrap_or_else(|error| {
+        read.refuse(config::INBOUND_OVERRIDES, &error);
+        Overrides::default()
+    })
 }
 
 /// Everything that a message needs.

@@ -1,7 +1,7 @@
 //! Messages and their reports in the bucket.
 //!
-//! SES writes `inbound/<messageId>`. The report is put beside it, and once the disposition is recorded both are copied
-//! to their place, the message last. Consumers read `delivered/` only, so a message is there when all else is done.
+//! SES writes `inbound/<messageId>`. The report is put beside it, and once the disposition is recorded both are put in
+//! their place, the message last. Consumers read `delivered/` only, so a message is there when all else is done.
 
 use aws_sdk_s3::{
     Client,
@@ -10,10 +10,18 @@ use aws_sdk_s3::{
     primitives::ByteStream,
 };
 
-use crate::disposition::Disposition;
+use serde::Deserialize;
+
+use crate::{authentication_results, disposition::Disposition};
 
 /// Where SES writes, and where a message stays until it is judged.
 pub const INBOUND: &str = "inbound/";
+
+/// The only place where consumers read.
+pub const DELIVERED: &str = "delivered/";
+
+/// Room for what is put before a message that is delivered, so that it need not be copied in memory.
+const STAMP_OCTETS: usize = 4 * 1024;
 
 /// What SES hands over at most (40 MB), and what it prepends.
 pub const MAX_MESSAGE_OCTETS: usize = 41 * 1024 * 1024;
@@ -41,6 +49,15 @@ pub enum MessagesError {
     Unavailable { cause: String },
 }
 
+/// A message on its way to `delivered/`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Letter {
+    /// As SES stored it.
+    pub stored: Vec<u8>,
+    /// What we write into `Authentication-Results` (RFC 8601).
+    pub authentication_results: String,
+}
+
 /// A message that still lies where SES put it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Waiting {
@@ -49,11 +66,16 @@ pub struct Waiting {
     pub since_s: u64,
 }
 
+#[derive(Deserialize)]
+struct Results {
+    authentication_results: String,
+}
+
 /// The prefix under which a judged message is kept; `None` while it is deferred.
 #[must_use]
 pub fn place(disposition: Disposition) -> Option<&'static str> {
     match disposition {
-        Disposition::Deliver => Some("delivered/"),
+        Disposition::Deliver => Some(DELIVERED),
         Disposition::Quarantine => Some("quarantine/"),
         Disposition::Reject => Some("rejected/"),
         Disposition::Defer => None,
@@ -84,7 +106,7 @@ impl Messages {
         let mut object = get.await.map_err(missing_or_unavailable)?;
         let announced = usize::try_from(object.content_length().unwrap_or(0)).unwrap_or(0);
         check_size(announced)?;
-        let mut octets = Vec::with_capacity(announced);
+        let mut octets = Vec::with_capacity(announced + STAMP_OCTETS);
         while let Some(chunk) = object.body.next().await {
             octets.extend_from_slice(&chunk.map_err(|cause| MessagesError::Unavailable { cause: cause.to_string() })?);
             check_size(octets.len())?;
@@ -97,19 +119,50 @@ impl Messages {
     /// # Errors
     /// When the bucket did not take it.
     pub async fn put_report(&self, message_id: &str, report: Vec<u8>) -> Result<(), MessagesError> {
-        let put = self.client.put_object().bucket(&self.bucket).key(report_key(INBOUND, message_id));
-        let put = put.content_type("application/json").body(ByteStream::from(report)).send();
-        put.await.map(drop).map_err(unavailable)
+        self.put(&report_key(INBOUND, message_id), "application/json", report).await
     }
 
-    /// Copies report and message to where the disposition wants them, the message last. Repeating it changes nothing.
+    /// Puts report and message where the disposition wants them, the message last. Repeating it changes nothing. What is
+    /// held back is kept as SES stored it; what is delivered has our results on top. `letter` is the message to deliver, for
+    /// whoever has it at hand.
     ///
     /// # Errors
     /// When the bucket did not do it.
-    pub async fn place(&self, message_id: &str, disposition: Disposition) -> Result<(), MessagesError> {
+    pub async fn place(
+        &self,
+        message_id: &str,
+        disposition: Disposition,
+        letter: Option<Letter>,
+    ) -> Result<(), MessagesError> {
         let Some(prefix) = place(disposition) else { return Ok(()) };
         self.copy(&report_key(INBOUND, message_id), &report_key(prefix, message_id)).await?;
-        self.copy(&format!("{INBOUND}{message_id}"), &format!("{prefix}{message_id}")).await
+        match (disposition, letter) {
+            (Disposition::Deliver, Some(letter)) => self.deliver(message_id, letter).await,
+            (Disposition::Deliver, None) => self.deliver(message_id, self.letter(INBOUND, message_id).await?).await,
+            _ => self.copy(&format!("{INBOUND}{message_id}"), &format!("{prefix}{message_id}")).await,
+        }
+    }
+
+    /// A message that lies under a prefix, with what its report says for our field.
+    ///
+    /// # Errors
+    /// As [`Self::fetch`], for the message or its report.
+    pub async fn letter(&self, prefix: &str, message_id: &str) -> Result<Letter, MessagesError> {
+        let report = self.fetch_key(&report_key(prefix, message_id)).await?;
+        let report: Results = serde_json::from_slice(&report)
+            .map_err(|cause| MessagesError::Unavailable { cause: format!("its report cannot be read: {cause}") })?;
+        let stored = self.fetch_key(&format!("{prefix}{message_id}")).await?;
+        Ok(Letter { stored, authentication_results: report.authentication_results })
+    }
+
+    /// The last step of a delivery: whoever finds the message may take it.
+    ///
+    /// # Errors
+    /// When the bucket did not take it.
+    pub async fn deliver(&self, message_id: &str, letter: Letter) -> Result<(), MessagesError> {
+        let Letter { mut stored, authentication_results } = letter;
+        authentication_results::stamp(&mut stored, &authentication_results);
+        self.put(&format!("{DELIVERED}{message_id}"), "message/rfc822", stored).await
     }
 
     /// The messages under `inbound/` whose names come after `start`, and then those before, at most `most`.
@@ -149,6 +202,11 @@ impl Messages {
             self.client.delete_object().bucket(&self.bucket).key(key).send().await.map_err(unavailable)?;
         }
         Ok(())
+    }
+
+    async fn put(&self, key: &str, content_type: &str, octets: Vec<u8>) -> Result<(), MessagesError> {
+        let put = self.client.put_object().bucket(&self.bucket).key(key).content_type(content_type);
+        put.body(ByteStream::from(octets)).send().await.map(drop).map_err(unavailable)
     }
 
     async fn copy(&self, from: &str, to: &str) -> Result<(), MessagesError> {

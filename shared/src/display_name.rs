@@ -1,0 +1,144 @@
+//! What a display name makes readers believe (RFC 5322 §3.4): it is free text, and often all that a reader sees.
+
+use crate::{
+    author::Author,
+    finding::{Finding, Severity},
+};
+
+/// Characters of a display name. A phone shows about 30; of 1,997 honest messages none has more than 60.
+pub const MAX_DISPLAY_NAME: usize = 128;
+
+/// White space in a row that no name has: it pushes what follows, and the address, out of sight.
+pub const MAX_GAP: usize = 8;
+
+/// Codes of the findings that this file makes, with the README's words.
+pub const FINDING_CODES: &[(&str, &str)] = &[
+    ("display_name_hides_address", "the display name is so long, or so padded, that the address is out of sight"),
+    ("display_name_shows_other_address", "the display name shows an address of another domain than the author's"),
+    ("display_name_claims_protected_domain", "the display name claims a protected domain that the author is not of"),
+];
+
+/// What misleads about an author who may well be authentic. `reply_to` is the value of the `Reply-To` field: a mailing list
+/// that writes in its own name shows the address of the poster, and there it goes back to him.
+#[must_use]
+pub fn findings(author: &Author, reply_to: Option<&str>, protected_domains: &[String]) -> Vec<Finding> {
+    let name = author.display_name.as_deref().unwrap_or_default();
+    let found = [
+        hidden_address(name),
+        other_address(name, &author.domain, reply_to),
+        claimed_domain(name, &author.domain, protected_domains),
+    ];
+    found.into_iter().flatten().collect()
+}
+
+/// Domains of what looks like addresses in a display name: lower-case, in order, not checked further.
+#[must_use]
+pub fn shown_domains(display_name: &str) -> Vec<String> {
+    let domain = |rest: &str| {
+        let end = rest.find(|c: char| !c.is_alphanumeric() && !matches!(c, '.' | '-')).unwrap_or(rest.len());
+        rest.get(..end).unwrap_or_default().trim_matches(['.', '-']).to_lowercase()
+    };
+    display_name.split(is_at_sign).skip(1).map(domain).filter(|domain| domain.contains('.')).collect()
+}
+
+/// The full-width and small forms look the same.
+#[must_use]
+pub fn is_at_sign(character: char) -> bool {
+    matches!(character, '@' | '\u{ff20}' | '\u{fe6b}')
+}
+
+fn hidden_address(name: &str) -> Option<Finding> {
+    let hides = MAX_DISPLAY_NAME < name.chars().count() || MAX_GAP < longest_gap(name);
+    let detail = "The display name is so long, or has so much white space, that readers do not see the address.";
+    hides.then(|| Finding::new("display_name_hides_address", Severity::Quarantine, detail))
+}
+
+fn other_address(name: &str, author_domain: &str, reply_to: Option<&str>) -> Option<Finding> {
+    let shown = shown_domains(name).into_iter().find(|domain| !are_related(domain, author_domain))?;
+    let goes_there = reply_to.is_some_and(|reply_to| shown_domains(reply_to).contains(&shown));
+    let severity = if goes_there { Severity::Review } else { Severity::Quarantine };
+    let detail = format!("The display name shows an address at {shown}, but the author is of {author_domain}.");
+    Some(Finding::new("display_name_shows_other_address", severity, detail))
+}
+
+fn claimed_domain(name: &str, author_domain: &str, protected_domains: &[String]) -> Option<Finding> {
+    let shown = name.to_lowercase();
+    let claimed = protected_domains.iter().find(|domain| shown.contains(domain.as_str()))?;
+    let detail = format!("The display name claims {claimed}, but the author is of {author_domain}.");
+    let finding = Finding::new("display_name_claims_protected_domain", Severity::Quarantine, detail);
+    (!is_at_or_under(author_domain, claimed)).then_some(finding)
+}
+
+fn longest_gap(name: &str) -> usize {
+    name.split(|c: char| !is_blank(c)).map(|gap| gap.chars().count()).max().unwrap_or(0)
+}
+
+/// White space and what looks like it.
+fn is_blank(character: char) -> bool {
+    let looks_blank = matches!(character, '\u{ad}' | '\u{115f}' | '\u{1160}' | '\u{2800}' | '\u{3164}' | '\u{ffa0}');
+    character.is_whitespace() || looks_blank || matches!(character, '\u{200b}'..='\u{200f}' | '\u{2060}'..='\u{2064}')
+}
+
+fn are_related(one: &str, other: &str) -> bool {
+    is_at_or_under(one, other) || is_at_or_under(other, one)
+}
+
+fn is_at_or_under(name: &str, ancestor: &str) -> bool {
+    name.strip_suffix(ancestor).is_some_and(|above| above.is_empty() || above.ends_with('.'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn codes(display_name: &str, reply_to: Option<&str>) -> Vec<String> {
+        let author = Author {
+            display_name: Some(display_name.to_owned()),
+            local_part: "x".to_owned(),
+            domain: "news.shop.example".to_owned(),
+        };
+        let findings = findings(&author, reply_to, &["bank.example".to_owned()]);
+        findings.iter().map(|finding| format!("{} {}", finding.severity.as_str(), finding.code)).collect()
+    }
+
+    #[test]
+    fn a_name_that_tells_the_truth_has_no_finding() {
+        for name in [
+            "",
+            "Ann Lee",
+            "Ann Lee (Accounts Payable, Building 4) via Shop Announcements",
+            "ann@shop.example",
+            "ann@news.shop.example",
+            "ann@de.news.shop.example",
+            "Ann @ home",
+            "株式会社サンプル 東日本営業本部 第二営業部 カスタマーサポート",
+        ] {
+            assert_eq!(codes(name, None), [""; 0], "{name:?}");
+        }
+    }
+
+    #[test]
+    fn a_name_that_misleads_about_the_author_is_found() {
+        let long = "Security ".repeat(15);
+        let padded = format!("Ann{}x", " ".repeat(9));
+        let blank = format!("Ann{}x", "\u{2800}\u{a0}\u{3164}".repeat(3));
+        for (name, expected) in [
+            (long.as_str(), &["quarantine display_name_hides_address"][..]),
+            (&padded, &["quarantine display_name_hides_address"]),
+            (&blank, &["quarantine display_name_hides_address"]),
+            ("ceo@other.example", &["quarantine display_name_shows_other_address"]),
+            ("ceo\u{ff20}other.example", &["quarantine display_name_shows_other_address"]),
+            ("ceo@notshop.example", &["quarantine display_name_shows_other_address"]),
+            ("Bank.Example Support", &["quarantine display_name_claims_protected_domain"]),
+        ] {
+            assert_eq!(codes(name, None), expected, "{name:?}");
+        }
+    }
+
+    #[test]
+    fn a_list_may_show_the_poster_to_whom_replies_go() {
+        let shows = |reply_to| codes("ann@other.example via Shop News", reply_to);
+        assert_eq!(shows(Some("Ann <ann@other.example>")), ["review display_name_shows_other_address"]);
+        assert_eq!(shows(Some("x@evil.example")), ["quarantine display_name_shows_other_address"]);
+    }
+}
