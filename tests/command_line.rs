@@ -14,11 +14,11 @@ use crate::{
     stack::{program, root},
 };
 
-const ANSWERED: Option<i32> = Some(0);
-const COULD_NOT: Option<i32> = Some(1);
+pub(crate) const ANSWERED: Option<i32> = Some(0);
+pub(crate) const COULD_NOT: Option<i32> = Some(1);
 const WRONG_USAGE: Option<i32> = Some(2);
 
-fn gatepost(arguments: &[&str], stdin: &[u8]) -> Output {
+pub(crate) fn gatepost(arguments: &[&str], stdin: &[u8]) -> Output {
     let mut command = Command::new(program("gatepost"));
     command.args(arguments).current_dir(root()).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().expect("the program starts");
@@ -29,7 +29,7 @@ fn gatepost(arguments: &[&str], stdin: &[u8]) -> Output {
 
 /// The lines of an answer, each as JSON.
 #[track_caller]
-fn answers(arguments: &[&str], stdin: &[u8]) -> Vec<Value> {
+pub(crate) fn answers(arguments: &[&str], stdin: &[u8]) -> Vec<Value> {
     let output = gatepost(arguments, stdin);
     let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
     assert_eq!((output.status.code(), stderr), (ANSWERED, String::new()), "{arguments:?}");
@@ -37,7 +37,7 @@ fn answers(arguments: &[&str], stdin: &[u8]) -> Vec<Value> {
 }
 
 #[track_caller]
-fn answer(arguments: &[&str], stdin: &[u8]) -> Value {
+pub(crate) fn answer(arguments: &[&str], stdin: &[u8]) -> Value {
     let answers = answers(arguments, stdin);
     let [answer] = answers.as_slice() else { panic!("{} answers", answers.len()) };
     answer.clone()

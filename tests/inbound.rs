@@ -61,7 +61,7 @@ impl Case {
         said.into_iter().chain(recipients).chain([("message_id", message_id)]).collect()
     }
 
-    async fn post(&self, stack: &Stack, message_id: &str) -> Answer {
+    pub(crate) async fn post(&self, stack: &Stack, message_id: &str) -> Answer {
         stack.inbound(&self.session(message_id), self.message.clone()).await
     }
 }

@@ -3,6 +3,7 @@
 #![expect(clippy::panic, clippy::indexing_slicing, reason = "a test that fails panics")]
 
 mod alerts;
+mod attacks;
 mod bootstraps;
 mod command_line;
 mod conformance;
@@ -11,6 +12,7 @@ mod inbound;
 mod inbound_faults;
 mod limits;
 mod objects;
+mod quarantine;
 mod readme;
 mod runtime_api;
 mod stack;

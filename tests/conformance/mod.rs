@@ -92,7 +92,7 @@ fn authenticator(server: &NameServer) -> Authenticator {
     Authenticator::new(Server::At(server.address()), DNS_TIMEOUT).expect("an address needs no system configuration")
 }
 
-fn judge(server: &NameServer) -> Judge {
+pub(crate) fn judge(server: &NameServer) -> Judge {
     let policy = Policy {
         authserv_id: "mx.receiver.test".to_owned(),
         trusted_arc_sealers: Vec::new(),
@@ -107,7 +107,7 @@ fn terms() -> Terms {
 }
 
 /// What is said of a message that comes from `client_ip` over SMTP.
-async fn judged(judge: &Judge, message: &[u8], client_ip: &str, helo: &str, mail_from: &str) -> Report {
+pub(crate) async fn judged(judge: &Judge, message: &[u8], client_ip: &str, helo: &str, mail_from: &str) -> Report {
     let client_ip = client_ip.parse().expect("an address");
     let envelope = Envelope::new(client_ip, helo, mail_from, &[]).expect("within the bounds");
     let arrived = Arrived::over_smtp(envelope, message);

@@ -130,11 +130,13 @@ fn age(message: &Waiting, now: SystemTime) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use gatepost::io::ledger::EntryKey;
 
     const NOW_S: u64 = 1_000_000;
 
     fn entry(disposition: Option<Disposition>, is_placed: bool, first_seen_ago_s: u64, judged_ago_s: u64) -> Entry {
         Entry {
+            key: EntryKey::new("m", &[], "verify-inbound"),
             recipients: vec!["ann@receiver.example".to_owned()],
             disposition,
             is_placed,

@@ -9,12 +9,13 @@ use std::{
 use aws_sdk_s3::error::ProvideErrorMetadata;
 use axum::{
     Json, Router,
-    body::{Body, Bytes},
-    extract::{DefaultBodyLimit, Query, Request, State},
+    body::Body,
+    extract::{Query, Request, State},
     http::{Response, StatusCode},
     response::{Html, IntoResponse},
     routing::{any, get, post},
 };
+use futures_util::StreamExt;
 use gatepost::{
     api_key::hex,
     bucket::Bucket,
@@ -25,7 +26,7 @@ use gatepost_verify_inbound::event::MessageId;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use crate::{api_gateway, clock, page::Page, ses::Session, stack::Stack};
+use crate::{api_gateway, aws::clients::Endpoints, clock, page::Page, ses::Session, stack::Stack};
 
 /// What SES stores at most, and a little more, so that what is too large can be tried.
 const MAX_MESSAGE_OCTETS: usize = 45_000_000;
@@ -52,9 +53,10 @@ pub fn router(stack: Arc<Stack>) -> Router {
     let front = Arc::new(Front { stack, page: Page::default() });
     Router::new()
         .route("/", get(show_page))
-        .route("/local/inbound", post(inbound).layer(DefaultBodyLimit::max(MAX_MESSAGE_OCTETS)))
+        .route("/local/inbound", post(inbound))
         .route("/local/scan", post(scan))
         .route("/local/alerts", get(alerts))
+        .route("/local/endpoints", get(endpoints))
         .route("/v1/{*path}", any(api))
         .with_state(front)
 }
@@ -75,8 +77,9 @@ async fn api(State(front): State<Arc<Front>>, request: Request) -> Response<Body
 async fn inbound(
     State(front): State<Arc<Front>>,
     Query(parameters): Query<Vec<(String, String)>>,
-    message: Bytes,
+    body: Body,
 ) -> Result<Json<Value>, Refusal> {
+    let message = read_whole(body).await?;
     let session = session(parameters)?;
     let message_id = session.message_id.as_str();
     let key = format!("{INBOUND}{message_id}");
@@ -94,6 +97,24 @@ async fn inbound(
     let report = report(&front.stack, message_id).await;
     front.page.note_report(&report);
     Ok(Json(json!({"ses_answer": ses_answer, "report": report})))
+}
+
+/// Reads on to the end of what is too large, as far as anybody would send it: a client that is cut off while it writes may
+/// never see the answer.
+async fn read_whole(body: Body) -> Result<Vec<u8>, Refusal> {
+    let (mut message, mut read) = (Vec::new(), 0);
+    let mut chunks = body.into_data_stream();
+    while let Some(chunk) = chunks.next().await {
+        let chunk = chunk.map_err(bad_request)?;
+        read += chunk.len();
+        if read <= MAX_MESSAGE_OCTETS {
+            message.extend_from_slice(&chunk);
+        } else if 4 * MAX_MESSAGE_OCTETS < read {
+            break;
+        }
+    }
+    let detail = || format!("the message has more than {MAX_MESSAGE_OCTETS} octets");
+    if read <= MAX_MESSAGE_OCTETS { Ok(message) } else { Err(Refusal(StatusCode::PAYLOAD_TOO_LARGE, detail())) }
 }
 
 fn session(parameters: Vec<(String, String)>) -> Result<Session, Refusal> {
@@ -136,6 +157,11 @@ async fn report(stack: &Stack, message_id: &str) -> Value {
         }
     }
     Value::Null
+}
+
+/// Where the services of this stack are, for commands that act on it.
+async fn endpoints(State(front): State<Arc<Front>>) -> Json<Endpoints> {
+    Json(front.stack.endpoints.clone())
 }
 
 async fn scan(

@@ -9,6 +9,7 @@ pub mod counters_file;
 pub mod front;
 pub mod name_server;
 pub mod page;
+pub mod running;
 pub mod ses;
 pub mod settings;
 pub mod stack;

@@ -67,9 +67,10 @@ pub enum Claimed {
     },
 }
 
-/// One entry as the sweep sees it.
+/// One entry as the sweep and an operator see it.
 #[derive(Debug, Clone)]
 pub struct Entry {
+    pub key: EntryKey,
     pub recipients: Vec<String>,
     pub disposition: Option<Disposition>,
     /// Whether the message was copied to where the disposition wants it.
@@ -248,6 +249,40 @@ impl Ledger {
         update.send().await.map(drop).map_err(|error| TableError::new("note the place", error))
     }
 
+    /// Lets a message that was held be judged again. It was counted before, and will not be again.
+    ///
+    /// # Errors
+    /// When the table did not take it, or the message is neither held nor deferred.
+    pub async fn reopen(&self, entry: &Entry) -> Result<(), TableError> {
+        let update = self.table.client.update_item().table_name(&self.table.name);
+        let update = update
+            .set_key(Some(entry.key.item_key()))
+            .update_expression("SET disposition = :defer, attempts = :none REMOVE placed_at")
+            .condition_expression("disposition IN (:quarantine, :defer)")
+            .expression_attribute_values(":none", number(0))
+            .expression_attribute_values(":defer", text(Disposition::Defer.as_str()))
+            .expression_attribute_values(":quarantine", text(Disposition::Quarantine.as_str()));
+        update.send().await.map(drop).map_err(|error| TableError::new("reopen a judgement", error))
+    }
+
+    /// Notes that somebody let a message go that was held.
+    ///
+    /// # Errors
+    /// When the table did not take it, or the message is not held.
+    pub async fn record_release(&self, entry: &Entry, by: &str, why: &str, now: SystemTime) -> Result<(), TableError> {
+        let update = self.table.client.update_item().table_name(&self.table.name);
+        let update = update
+            .set_key(Some(entry.key.item_key()))
+            .update_expression("SET disposition = :deliver, released_by = :by, released_why = :why, released_at = :now")
+            .condition_expression("disposition IN (:quarantine, :deliver)")
+            .expression_attribute_values(":deliver", text(Disposition::Deliver.as_str()))
+            .expression_attribute_values(":quarantine", text(Disposition::Quarantine.as_str()))
+            .expression_attribute_values(":by", text(by))
+            .expression_attribute_values(":why", text(why))
+            .expression_attribute_values(":now", number(unix_seconds(now)));
+        update.send().await.map(drop).map_err(|error| TableError::new("record a release", error))
+    }
+
     /// All entries of a message.
     ///
     /// # Errors
@@ -279,7 +314,10 @@ impl Claim {
 impl Entry {
     fn read(item: &Item) -> Self {
         let recipients = read_text(item, "recipients").unwrap_or_default();
+        let message_id = read_text(item, super::table::PK).unwrap_or_default();
+        let message_id = message_id.strip_prefix(PARTITION).unwrap_or_default().to_owned();
         Self {
+            key: EntryKey { message_id, recipients_hash: read_text(item, super::table::SK).unwrap_or_default() },
             recipients: recipients.lines().map(str::to_owned).collect(),
             disposition: disposition(item),
             is_placed: item.contains_key("placed_at"),
@@ -312,6 +350,8 @@ fn disposition(item: &Item) -> Option<Disposition> {
     Disposition::parse(&read_text(item, "disposition")?)
 }
 
+const PARTITION: &str = "message#";
+
 fn partition(message_id: &str) -> String {
-    format!("message#{message_id}")
+    format!("{PARTITION}{message_id}")
 }

@@ -20,6 +20,9 @@ pub const INBOUND: &str = "inbound/";
 /// The only place where consumers read.
 pub const DELIVERED: &str = "delivered/";
 
+/// Where what is held back lies, for an operator to look at.
+pub const QUARANTINE: &str = "quarantine/";
+
 /// Room for what is put before a message that is delivered, so that it need not be copied in memory.
 const STAMP_OCTETS: usize = 4 * 1024;
 
@@ -28,6 +31,9 @@ pub const MAX_MESSAGE_OCTETS: usize = 41 * 1024 * 1024;
 
 /// What SES writes when it is given the bucket; not a message.
 const SES_NOTIFICATION: &str = "AMAZON_SES_SETUP_NOTIFICATION";
+
+/// Messages of one prefix that are listed.
+const MOST_KEPT: usize = 10_000;
 
 const REPORT_SUFFIX: &str = ".report.json";
 
@@ -58,11 +64,11 @@ pub struct Letter {
     pub authentication_results: String,
 }
 
-/// A message that still lies where SES put it.
+/// A message under a prefix.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Waiting {
     pub message_id: String,
-    /// When SES wrote it, in Unix seconds.
+    /// When it was written there, in Unix seconds.
     pub since_s: u64,
 }
 
@@ -76,7 +82,7 @@ struct Results {
 pub fn place(disposition: Disposition) -> Option<&'static str> {
     match disposition {
         Disposition::Deliver => Some(DELIVERED),
-        Disposition::Quarantine => Some("quarantine/"),
+        Disposition::Quarantine => Some(QUARANTINE),
         Disposition::Reject => Some("rejected/"),
         Disposition::Defer => None,
     }
@@ -119,7 +125,7 @@ impl Messages {
     /// # Errors
     /// When the bucket did not take it.
     pub async fn put_report(&self, message_id: &str, report: Vec<u8>) -> Result<(), MessagesError> {
-        self.put(&report_key(INBOUND, message_id), "application/json", report).await
+        self.put_json(&report_key(INBOUND, message_id), report).await
     }
 
     /// Puts report and message where the disposition wants them, the message last. Repeating it changes nothing. What is
@@ -179,18 +185,30 @@ impl Messages {
     }
 
     async fn waiting_after(&self, start: &str, most: usize) -> Result<Vec<Waiting>, MessagesError> {
-        let list = self.client.list_objects_v2().bucket(&self.bucket).prefix(INBOUND);
-        let mut pages = list.start_after(format!("{INBOUND}{start}")).into_paginator().send();
-        let mut waiting = Vec::new();
+        self.messages_under(INBOUND, start, most).await
+    }
+
+    /// The messages under a prefix, by name; at most [`MOST_KEPT`].
+    ///
+    /// # Errors
+    /// When the bucket did not answer.
+    pub async fn kept(&self, prefix: &str) -> Result<Vec<Waiting>, MessagesError> {
+        self.messages_under(prefix, "", MOST_KEPT).await
+    }
+
+    async fn messages_under(&self, prefix: &str, start: &str, most: usize) -> Result<Vec<Waiting>, MessagesError> {
+        let list = self.client.list_objects_v2().bucket(&self.bucket).prefix(prefix);
+        let mut pages = list.start_after(format!("{prefix}{start}")).into_paginator().send();
+        let mut messages = Vec::new();
         while let Some(page) = pages.next().await {
             let page = page.map_err(unavailable)?;
-            waiting.extend(page.contents().iter().filter_map(waiting_message));
-            if most <= waiting.len() {
+            messages.extend(page.contents().iter().filter_map(|object| message_under(prefix, object)));
+            if most <= messages.len() {
                 break;
             }
         }
-        waiting.truncate(most);
-        Ok(waiting)
+        messages.truncate(most);
+        Ok(messages)
     }
 
     /// Removes what SES wrote, and the report beside it, of a message that was put in its place.
@@ -198,10 +216,32 @@ impl Messages {
     /// # Errors
     /// When the bucket did not do it.
     pub async fn clear_inbound(&self, message_id: &str) -> Result<(), MessagesError> {
-        for key in [report_key(INBOUND, message_id), format!("{INBOUND}{message_id}")] {
+        self.clear(INBOUND, message_id).await
+    }
+
+    /// Removes a message and its report from under a prefix.
+    ///
+    /// # Errors
+    /// When the bucket did not do it.
+    pub async fn clear(&self, prefix: &str, message_id: &str) -> Result<(), MessagesError> {
+        for key in [report_key(prefix, message_id), format!("{prefix}{message_id}")] {
             self.client.delete_object().bucket(&self.bucket).key(key).send().await.map_err(unavailable)?;
         }
         Ok(())
+    }
+
+    /// Copies a message from quarantine to where SES put it, for another judgement.
+    ///
+    /// # Errors
+    /// When the bucket did not do it.
+    pub async fn take_back(&self, message_id: &str) -> Result<(), MessagesError> {
+        self.copy(&format!("{QUARANTINE}{message_id}"), &format!("{INBOUND}{message_id}")).await
+    }
+
+    /// # Errors
+    /// When the bucket did not take it.
+    pub async fn put_json(&self, key: &str, octets: Vec<u8>) -> Result<(), MessagesError> {
+        self.put(key, "application/json", octets).await
     }
 
     async fn put(&self, key: &str, content_type: &str, octets: Vec<u8>) -> Result<(), MessagesError> {
@@ -215,8 +255,8 @@ impl Messages {
     }
 }
 
-fn waiting_message(object: &aws_sdk_s3::types::Object) -> Option<Waiting> {
-    let message_id = object.key()?.strip_prefix(INBOUND)?;
+fn message_under(prefix: &str, object: &aws_sdk_s3::types::Object) -> Option<Waiting> {
+    let message_id = object.key()?.strip_prefix(prefix)?;
     let since_s = u64::try_from(object.last_modified()?.secs()).ok()?;
     let is_message = ![SES_NOTIFICATION, ""].contains(&message_id) && !message_id.ends_with(REPORT_SUFFIX);
     is_message.then(|| Waiting { message_id: message_id.to_owned(), since_s })

@@ -18,5 +18,7 @@ pub mod functions;
 pub mod ledger;
 #[cfg(feature = "s3")]
 pub mod messages;
+#[cfg(all(feature = "invoke", feature = "s3"))]
+pub mod quarantine;
 #[cfg(feature = "mail")]
 mod spf;

@@ -13,7 +13,7 @@ pub const SECRET_KEY: &str = "local-development-only";
 pub const REGION: &str = "us-east-1";
 
 /// The base URL of each service, plain HTTP, without a path.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Endpoints {
     pub dynamodb: String,
     pub s3: String,

@@ -1,6 +1,7 @@
 //! The command line.
 
 pub mod address;
+pub mod quarantine;
 pub mod serve;
 pub mod spf;
 pub mod verify;
@@ -38,6 +39,8 @@ enum Command {
     Spf(spf::Args),
     /// Judge one message and print its report
     Verify(verify::Args),
+    /// Look at messages that were held back, release them, or have them judged again
+    Quarantine(quarantine::Args),
     /// Run the anomaly detector over CSV history, streaming and without look-ahead
     Backtest(backtest::Args),
     #[command(name = JUDGE_STDIN, hide = true)]
@@ -55,6 +58,7 @@ pub fn run(cli: Cli) -> Result<(), CommandError> {
         Some(Command::Address(args)) => block_on(address::run(args)),
         Some(Command::Spf(args)) => block_on(spf::run(args)),
         Some(Command::Verify(args)) => block_on(verify::run(args)),
+        Some(Command::Quarantine(args)) => block_on(quarantine::run(args)),
         Some(Command::Backtest(args)) => {
             Settings::read(args.config.as_deref())?;
             Ok(backtest::run(&args, &mut io::stdout().lock())?)
