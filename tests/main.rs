@@ -8,6 +8,8 @@ mod bootstraps;
 mod command_line;
 mod conformance;
 mod faults;
+mod fuzzed;
+mod hostile_octets;
 mod inbound;
 mod inbound_faults;
 mod limits;

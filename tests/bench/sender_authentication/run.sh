@@ -3,7 +3,7 @@
 #
 #   tests/bench/sender_authentication/run.sh [ROUNDS] [SECONDS]
 #
-# Needs node, npm and python3 with venv; the peers are installed into a temporary folder. Each round runs all three one
+# Needs npm and python3 with venv; the peers are installed into a temporary folder. Each round runs all three one
 # after another on the same core, so that a busy machine slows them alike; the median of the rounds counts.
 set -euo pipefail
 here=$(realpath "$(dirname "${BASH_SOURCE[0]}")")
@@ -13,7 +13,7 @@ trap 'rm -rf "$work"' EXIT
 
 python3 -m venv "$work/venv"
 "$work/venv/bin/pip" install --quiet dkimpy==1.1.8 pyspf==2.0.14 dnspython pynacl cryptography
-npm install --silent --no-audit --no-fund --prefix "$work" mailauth@4.8.6 >/dev/null
+npm install --silent --no-audit --no-fund --prefix "$work" node@22.23.3 mailauth@7.1.0 >/dev/null
 "$work/venv/bin/python" "$here/messages.py" "$work"
 cd "$here/../../.."
 bench=$(cargo bench --workspace --bench sender_authentication --no-run --message-format=json 2>/dev/null |
@@ -25,7 +25,7 @@ for line in sys.stdin:
 for ((round = 1; round <= rounds; round++)); do
     printf 'round %d of %d\n' "$round" "$rounds" >&2
     taskset -c 0 "$bench" "$work" "$seconds" | sed 's/^/gatepost /'
-    taskset -c 0 node "$here/mailauth.mjs" "$work" "$seconds" | sed 's/^/mailauth /'
+    taskset -c 0 "$work/node_modules/node/bin/node" "$here/mailauth.mjs" "$work" "$seconds" | sed 's/^/mailauth /'
     taskset -c 0 "$work/venv/bin/python" "$here/python.py" "$work" "$seconds" | sed 's/^/python /'
 done >"$work/rates"
 python3 - "$work/rates" <<'EOF'

@@ -1,0 +1,97 @@
+//! What is fuzzed: anything that reads octets which a sender chose. Each function takes any octets and panics when a promise
+//! is broken. `tests/fuzz` runs them under libFuzzer; the test binary runs them over the seeds and over all that ever broke one.
+
+use gatepost::{
+    arc::Chain,
+    authentication_results,
+    author::Author,
+    display_name,
+    dkim::{Algorithm, KeyRecords, SignatureFacts, SignedMessage, Signer, candidates, key_policy},
+    header_section::{HeaderSection, smuggling_mark},
+    spf::Record,
+    tag_list::TagList,
+};
+use gatepost_inspect_attachment::{inspect::inspect, part::Limits};
+use gatepost_verify_inbound::{boundary::Boundary, event::MessageId};
+
+const NOW: u64 = 1_795_000_000;
+
+/// Every target by the name of its folder of seeds.
+pub(crate) const TARGETS: [(&str, fn(&[u8])); 6] = [
+    ("header_section", header_section),
+    ("from_field", from_field),
+    ("spf_record", spf_record),
+    ("tag_list", tag_list),
+    ("trust_boundary", trust_boundary),
+    ("message", message),
+];
+
+pub(crate) fn header_section(octets: &[u8]) {
+    let section = HeaderSection::parse(octets);
+    let mut end = 0;
+    for field in &section.fields {
+        assert!(end <= field.offset && field.offset < field.end && field.end <= section.body_offset, "fields in order");
+        assert!(
+            octets[field.offset..].starts_with(field.text) && field.text.ends_with(field.value),
+            "a field is its text"
+        );
+        end = field.end;
+    }
+    assert!(smuggling_mark(octets).is_none_or(|dot| octets[dot] == b'.'), "a mark is a dot");
+}
+
+pub(crate) fn from_field(octets: &[u8]) {
+    let Ok(author) = Author::parse(octets) else { return };
+    let is_plain = |octet: u8| octet.is_ascii_lowercase() || octet.is_ascii_digit() || matches!(octet, b'-' | b'.');
+    assert!(author.domain.contains('.') && author.domain.bytes().all(is_plain), "a domain of A-labels: {author:?}");
+    assert!(!author.local_part.contains(['@', '<', '>']), "one mailbox: {author:?}");
+    display_name::findings(&author, None, &["bank.example".to_owned()]);
+}
+
+pub(crate) fn spf_record(octets: &[u8]) {
+    let _ = Record::parse(octets);
+    let with_version = [b"v=spf1 ", octets].concat();
+    let _ = Record::parse(&with_version);
+}
+
+pub(crate) fn tag_list(octets: &[u8]) {
+    if let Ok(list) = TagList::of(octets)
+        && let Some(span) = list.span("b")
+    {
+        assert_eq!(std::str::from_utf8(&octets[span]).map(str::trim), Ok(list.get("b").unwrap_or_default()));
+    }
+    let _ = SignatureFacts::of(octets, NOW);
+    for algorithm in [Algorithm::RsaSha256, Algorithm::Ed25519Sha256] {
+        let domain = "bank.example".to_owned();
+        let signer = Signer { algorithm, selector: "s".to_owned(), identity_domain: domain.clone(), domain };
+        let _ = key_policy(&String::from_utf8_lossy(octets), &signer);
+    }
+}
+
+pub(crate) fn trust_boundary(octets: &[u8]) {
+    let section = HeaderSection::parse(octets);
+    let message_id = MessageId::parse("o3vrnil0e2ic28trm7dfhrc2v0clambda4nbp0g1").expect("a plain id");
+    let Ok(boundary) = Boundary::of(&section, &message_id, None) else { return };
+    assert!(boundary.sender_part_offset <= octets.len());
+    let before = String::from_utf8_lossy(&octets[..boundary.sender_part_offset]);
+    assert!(before.contains(message_id.as_str()), "only SES knows the id");
+}
+
+pub(crate) fn message(octets: &[u8]) {
+    let section = HeaderSection::parse(octets);
+    let signed = SignedMessage::new(octets, &section);
+    let (candidates, _) = candidates(&signed, "bank.example", NOW);
+    let keys = KeyRecords::default();
+    for candidate in &candidates {
+        assert_ne!(candidate.judge(&signed, &keys).result.as_str(), "pass", "nothing passes without a key");
+    }
+    if let Ok(Some(chain)) = Chain::of(&signed, NOW) {
+        assert!(chain.verify(&signed, &keys).is_err(), "no chain holds without keys");
+    }
+    let _ = Author::of(&section);
+    let mut stored = octets.to_vec();
+    authentication_results::stamp(&mut stored, "mx.example; spf=none");
+    let stamped = HeaderSection::parse(&stored);
+    assert_eq!(authentication_results::forged(&stamped, "mx.example").count(), 1, "our results, once");
+    drop(inspect(octets, Limits::DEFAULT));
+}
