@@ -112,6 +112,7 @@ impl Attack {
             .filter(|path| path.extension().is_some_and(|ending| ending == "toml"))
             .map(|path| Self::read(&path))
             .collect();
+        assert!(100 < attacks.len(), "{} attacks", attacks.len());
         attacks.sort_by(|one, other| one.name.cmp(&other.name));
         attacks
     }

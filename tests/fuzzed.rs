@@ -45,7 +45,7 @@ pub(crate) fn from_field(octets: &[u8]) {
     let is_plain = |octet: u8| octet.is_ascii_lowercase() || octet.is_ascii_digit() || matches!(octet, b'-' | b'.');
     assert!(author.domain.contains('.') && author.domain.bytes().all(is_plain), "a domain of A-labels: {author:?}");
     assert!(!author.local_part.contains(['@', '<', '>']), "one mailbox: {author:?}");
-    display_name::findings(&author, None, &["bank.example".to_owned()]);
+    let _ = display_name::findings(&author, None, &["bank.example".to_owned()]);
 }
 
 pub(crate) fn spf_record(octets: &[u8]) {

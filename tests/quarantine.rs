@@ -4,7 +4,7 @@ use gatepost::io::table::read_text;
 use serde_json::{Value, json};
 
 use crate::{
-    command_line::{COULD_NOT, answer, answers, gatepost},
+    command_line::{COULD_NOT, answers, gatepost},
     inbound::Case,
     objects::{keys_of, lying_in, object},
     stack::Stack,
@@ -60,11 +60,34 @@ async fn a_released_message_is_delivered_with_who_and_why_and_only_once() {
     let facts: Vec<_> =
         entries.iter().map(|entry| (read_text(entry, "disposition"), read_text(entry, "released_by"))).collect();
     assert_eq!(facts, [(Some("deliver".to_owned()), Some("dora".to_owned()))]);
-    quarantine(&stack, &[&["release", "held"][..], &RELEASE].concat()).await;
-    assert_eq!(object(&stack.s3, "delivered/held").await, delivered);
+    take_delivered(&stack, "held").await;
+    let again = ["release", "held", "--by", "eve", "--why", "me too"];
+    assert_eq!(quarantine(&stack, &again).await, released, "who let it go first stays");
+    assert!(!keys_of(&stack.s3, "held").await.contains(&"delivered/held".to_owned()), "its consumer took it");
     assert_eq!(quarantine(&stack, &["list"]).await[0]["released"], true);
     let again = Case::named("dmarc-quarantine").post(&stack, "held").await.expect_status(200).json();
     assert_eq!(again["ses_answer"]["disposition"], "CONTINUE", "a redelivery meets the decision as it stands");
+}
+
+/// As a consumer does with what it has read.
+async fn take_delivered(stack: &Stack, message_id: &str) {
+    let s3 = gatepost_local::aws::clients::s3(&stack.s3, std::time::Duration::from_secs(30));
+    let key = format!("delivered/{message_id}");
+    s3.delete_object().bucket(gatepost_local::aws::s3::BUCKET).key(key).send().await.expect("the bucket answers");
+}
+
+#[tokio::test]
+async fn a_message_that_nobody_could_judge_is_released_without_results_that_pretend_to_be_ours() {
+    let stack = Stack::start().await;
+    let forged = b"Authentication-Results: gatepost.invalid; dmarc=pass header.from=bank.example\r\n";
+    let message = [forged, Case::named("aligned").message.as_slice()].concat();
+    let long = "x".repeat(600);
+    let session = [("client_ip", "192.0.2.10"), ("helo", long.as_str()), ("message_id", "held")];
+    stack.inbound(&session, message).await.expect_status(200);
+    quarantine(&stack, &[&["release", "held"][..], &RELEASE].concat()).await;
+    let delivered = object(&stack.s3, "delivered/held").await.escape_ascii().to_string();
+    assert!(delivered.starts_with("Authentication-Results: gatepost.invalid;\\r\\n none\\r\\n"), "{delivered}");
+    assert!(!delivered.contains("header.from=bank.example"), "{delivered}");
 }
 
 #[tokio::test]
@@ -84,8 +107,9 @@ async fn a_message_is_judged_again_by_what_holds_today() {
     let report = &quarantine(&stack, &["rejudge", "held"]).await[0];
     assert_eq!(report["disposition"], "deliver", "{report}");
     assert_eq!(keys_of(&stack.s3, "held").await, lying_in(&["delivered", "inbound"], "held"));
-    let totals = counted(&stack.dynamodb).await.into_iter().filter(|(name, _)| name.ends_with("|total"));
-    assert_eq!(totals.map(|(_, count)| count).sum::<u64>(), 1, "a message is counted once");
+    let counts: Vec<(String, u64)> = counted(&stack.dynamodb).await.into_iter().collect();
+    let channels: Vec<_> = counts.iter().filter_map(|(name, count)| Some((name.rsplit_once('|')?.1, *count))).collect();
+    assert_eq!(channels, [("auth_fail", 1), ("quarantine", 1), ("total", 1)], "a message is counted once");
 }
 
 #[test]
@@ -104,8 +128,13 @@ fn what_cannot_be_done_is_said_in_words() {
         let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
         assert_eq!((output.status.code(), stderr), (COULD_NOT, format!("gatepost: {expected}\n")), "{arguments:?}");
     }
+    let output = gatepost(&["quarantine", "--aws", "list"], b"");
+    assert_eq!(output.status.code(), COULD_NOT);
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    for name in ["GATEPOST_TABLE", "GATEPOST_BUCKET", "GATEPOST_VERIFIER"] {
+        assert!(stderr.contains(&format!("{name} is not set")), "{stderr}");
+    }
     let output = gatepost(&["quarantine", "--url", "http://127.0.0.1:1", "list"], b"");
     assert_eq!(output.status.code(), COULD_NOT);
     assert!(String::from_utf8_lossy(&output.stderr).starts_with("gatepost: no stack of gatepost answers at"));
-    assert_eq!(answer(&["spf", "--client-ip", "192.0.2.1", "--helo", "x"], b"")["result"], "none");
 }

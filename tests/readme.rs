@@ -4,7 +4,10 @@ use gatepost::bucket::Bucket;
 use gatepost_local::clock;
 use serde_json::{Value, json};
 
-use crate::stack::{Stack, root};
+use crate::{
+    command_line::answer,
+    stack::{Stack, root},
+};
 
 fn readme() -> String {
     std::fs::read_to_string(root().join("README.md")).expect("a README")
@@ -59,6 +62,65 @@ async fn the_message_of_the_readme_gets_the_printed_report() {
     ];
     let answer = stack.inbound(&session, message).await.expect_status(200).json();
     assert_as_shown(&shown("inbound dmarc-reject"), &answer, "inbound");
+}
+
+#[test]
+fn the_forwarded_message_of_the_readme_gets_the_printed_report() {
+    let readme = readme();
+    let (_, command) =
+        readme.split_once("cargo run -q -- verify events/messages/forwarded-arc.eml").expect("the command");
+    let (arguments, _) = command.split_once("\n```").expect("the block ends");
+    let arguments = arguments.split_ascii_whitespace().filter(|word| *word != "\\");
+    let arguments: Vec<&str> = ["verify", "events/messages/forwarded-arc.eml"].into_iter().chain(arguments).collect();
+    assert_as_shown(&shown("verify forwarded-arc"), &answer(&arguments, b""), "verify");
+}
+
+/// The number that each limit has in the code.
+#[test]
+fn the_limits_of_the_readme_are_those_of_the_code() {
+    use gatepost::{authentication, display_name, dkim, envelope, header_section, io, spf, tag_list};
+    use gatepost_inspect_attachment::{part::Limits, unpacked};
+    let readme = readme();
+    let (_, table) = readme.split_once("### Limits of a message").expect("the table");
+    let mb = |octets: usize| format!("{} MB", octets >> 20);
+    for (what, limit) in [
+        ("message", mb(gatepost_verify_inbound::MAX_MESSAGE_OCTETS)),
+        ("header fields", header_section::MAX_FIELDS.to_string()),
+        ("octets of one header field", header_section::MAX_FIELD_OCTETS.to_string()),
+        ("octets of the From field", gatepost::author::MAX_FROM_OCTETS.to_string()),
+        ("characters of a display name", display_name::MAX_DISPLAY_NAME.to_string()),
+        ("DKIM signatures", authentication::MAX_SIGNATURES.to_string()),
+        ("names in `h=` of a signature", authentication::MAX_SIGNED_FIELDS.to_string()),
+        ("octets of a signature field or key record", tag_list::MAX_TAG_LIST_OCTETS.to_string()),
+        ("octets of the header fields that one signature covers", dkim::MAX_SIGNED_OCTETS.to_string()),
+        ("RSA keys", format!("{} to {} bits", dkim::MIN_RSA_BITS, dkim::MAX_RSA_BITS)),
+        ("ARC sets", authentication::MAX_ARC_SETS.to_string()),
+        (
+            "SPF terms with look-ups, and how many may find nothing",
+            format!("{}, {}", spf::MAX_LOOKUPS, spf::MAX_VOID_LOOKUPS),
+        ),
+        (
+            "questions to DNS, for SPF, keys and DMARC",
+            [
+                io::authentication::MAX_SPF_QUESTIONS,
+                io::authentication::MAX_KEY_QUESTIONS,
+                io::authentication::MAX_DMARC_QUESTIONS,
+            ]
+            .map(|most| most.to_string())
+            .join(", "),
+        ),
+        (
+            "recipients, and octets of HELO and of each path",
+            format!("{}, {}", envelope::MAX_RECIPIENTS, envelope::MAX_PATH_OCTETS),
+        ),
+        ("MIME parts, and how deep", format!("{}, {}", Limits::DEFAULT.parts, Limits::DEFAULT.depth)),
+        (
+            "what zip archives unpack to, and how deep",
+            format!("{} MB, {}", unpacked::MAX_UNPACKED_OCTETS >> 20, unpacked::MAX_ARCHIVE_DEPTH),
+        ),
+    ] {
+        assert!(table.contains(&format!("\n| {what} | {limit}")), "{what}: {limit}");
+    }
 }
 
 #[tokio::test]

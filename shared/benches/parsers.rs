@@ -11,9 +11,9 @@ use gatepost::{
 };
 
 const RECORD: &str =
-    "v=spf1 ip4:192.0.2.0/24 ip4:198.51.100.0/22 ip6:2001:db8::/32 a mx include:_spf.mailer.example ~all";
+    "v=spf1 ip4:192.0.2.0/24 ip4:198.51.100.0/22 ip6:2001:db8::/32 a mx include:_spf.carrier.test ~all";
 
-const SIGNATURE: &str = " v=1; a=rsa-sha256; c=relaxed/relaxed; d=bookshop.example; s=rsa-2026; t=1795024930; \
+const SIGNATURE: &str = " v=1; a=rsa-sha256; c=relaxed/relaxed; d=sender.test; s=rsa-2026; t=1795024930; \
     h=from:from:to:subject:date:message-id:mime-version:content-type; bh=psGozI4Q2eqtxWrAaKxV4XABmIiRUk8103BnfRrIpXw=; \
     b=JW+8sEeQ2N8pem4rfV8nRjRhaSJ8qsJY3OJPhN2apXtvK0HJbGl4D5Txu+JVL1f+X+aiNHT0zHw1m6EljijLFnvBBhMjoV5V+ZygLFx7N+hWLhJ";
 
@@ -21,13 +21,13 @@ fn message() -> Vec<u8> {
     let fields: String =
         (0..20).map(|n| format!("X-Field-{n}: some text that goes on\r\n for a second line\r\n")).collect();
     let body = "A line of a letter as people write them, seventy-two octets in each one.\r\n".repeat(70);
-    format!("{fields}From: Ann Lee <ann@bookshop.example>\r\nSubject: hello\r\n\r\n{body}").into_bytes()
+    format!("{fields}From: Ann Lee <ann@sender.test>\r\nSubject: hello\r\n\r\n{body}").into_bytes()
 }
 
 async fn answer(question: Question) -> Answer {
     match question.name.as_str() {
-        "bookshop.example" => Answer::Records(vec![Data::Text(RECORD.as_bytes().to_vec())]),
-        "_spf.mailer.example" => Answer::Records(vec![Data::Text(b"v=spf1 ip4:203.0.113.0/24 -all".to_vec())]),
+        "sender.test" => Answer::Records(vec![Data::Text(RECORD.as_bytes().to_vec())]),
+        "_spf.carrier.test" => Answer::Records(vec![Data::Text(b"v=spf1 ip4:203.0.113.0/24 -all".to_vec())]),
         _ => Answer::NoRecords,
     }
 }
@@ -53,8 +53,8 @@ fn parsers(criterion: &mut Criterion) {
     criterion.bench_function("SPF record", |b| b.iter(|| Record::parse(black_box(RECORD.as_bytes())).is_ok()));
     let session = Session {
         client_ip: IpAddr::from([203, 0, 113, 9]),
-        helo: "mail.bookshop.example",
-        mail_from: "bounces@bookshop.example",
+        helo: "mail.sender.test",
+        mail_from: "bounces@sender.test",
         receiver: "",
         now: SystemTime::UNIX_EPOCH,
     };

@@ -234,7 +234,7 @@ impl Authentication {
 
     fn unexplained_failure(&self, domain: &str) -> Finding {
         let policy = self.dmarc.policy.unwrap_or(DmarcPolicy::None);
-        let (spf, dkim) = (self.spf_in_words(domain), self.dkim_in_words(domain));
+        let (spf, dkim) = (self.spf_in_words(), self.dkim_in_words(domain));
         let detail = format!(
             "Nothing shows that {domain} sent this: {spf}, and {dkim}. Its owner asks for p={}.",
             policy.as_str()
@@ -242,10 +242,9 @@ impl Authentication {
         Finding::new("dmarc_fail", policy.severity(), detail)
     }
 
-    fn spf_in_words(&self, author_domain: &str) -> String {
+    fn spf_in_words(&self) -> String {
         let (result, domain) = (self.spf.as_str(), &self.spf_domain);
         match self.spf {
-            SpfResult::Pass if domain == author_domain => format!("SPF passed for {domain}, but not in alignment"),
             SpfResult::Pass => format!("SPF passed, but for {domain}"),
             _ => format!("SPF gave {result} for {domain}"),
         }
@@ -313,14 +312,21 @@ impl DkimSignature {
     }
 }
 
-/// Whether an Authentication-Results value (RFC 8601 §2.2) holds `dmarc=pass` with `header.from=domain`.
-/// Comments and quoted strings may hold anything, so they are taken out first.
+/// Whether an Authentication-Results value (RFC 8601 §2.2) holds one DMARC result, a pass with `header.from=domain`. Comments and
+/// quoted strings may hold anything, so they are taken out first; with two results somebody may have slipped one in.
 fn records_dmarc_pass(results: &str, domain: &str) -> bool {
     let plain = without_comments_and_quotes(results).to_ascii_lowercase();
-    plain.split(';').any(|result| {
-        let mut words = result.split_ascii_whitespace();
-        words.next() == Some("dmarc=pass") && words.any(|word| word.strip_prefix("header.from=") == Some(domain))
-    })
+    let results = plain.split(';').map(without_space_around_equals);
+    let about_dmarc: Vec<String> =
+        results.filter(|result| result.starts_with("dmarc=") || result.starts_with("dmarc/")).collect();
+    let [only] = about_dmarc.as_slice() else { return false };
+    let mut words = only.split_ascii_whitespace();
+    let passes = matches!(words.next(), Some("dmarc=pass" | "dmarc/1=pass"));
+    passes && words.any(|word| word.strip_prefix("header.from=") == Some(domain))
+}
+
+fn without_space_around_equals(text: &str) -> String {
+    text.split('=').map(str::trim).collect::<Vec<_>>().join("=")
 }
 
 fn without_comments_and_quotes(text: &str) -> String {
@@ -331,7 +337,10 @@ fn without_comments_and_quotes(text: &str) -> String {
             '\\' if quoted || 0 < depth => escaped = true,
             '"' if depth == 0 => quoted = !quoted,
             '(' if !quoted => depth += 1,
-            ')' if !quoted => depth = depth.saturating_sub(1),
+            ')' if !quoted => {
+                depth = depth.saturating_sub(1);
+                plain.push(' ');
+            }
             _ if quoted || 0 < depth => {}
             _ => plain.push(c),
         }
@@ -395,6 +404,19 @@ mod tests {
             (&["lists.example"], "i=1; mx.lists.example; dmarc=fail header.from=bank.example", Disposition::Reject),
             (&["lists.example"], "i=1; mx.lists.example; dmarc=pass header.from=other.example", Disposition::Reject),
             (&["lists.example"], "i=1; mx; spf=pass (; dmarc=pass header.from=bank.example)", Disposition::Reject),
+            (&["lists.example"], "i=1; mx; dmarc = pass(p=reject)header.from = bank.example", Disposition::Deliver),
+            (&["lists.example"], "i=1; mx; dmarc/1=pass header.from=bank.example", Disposition::Deliver),
+            (
+                &["lists.example"],
+                "i=1; mx; spf=pass smtp.mailfrom=a;dmarc=pass header.from=bank.example;@b; dmarc=fail header.from=bank.example",
+                Disposition::Reject,
+            ),
+            (
+                &["lists.example"],
+                "i=1; mx; (a \\) b; dmarc=pass header.from=bank.example) spf=none",
+                Disposition::Reject,
+            ),
+            (&["lists.example"], "i=1; mx; (\") spf=none; dmarc=pass header.from=bank.example", Disposition::Deliver),
             (
                 &["lists.example"],
                 "i=1; mx; spf=pass smtp.helo=\"; dmarc=pass header.from=bank.example\"",
@@ -403,6 +425,70 @@ mod tests {
         ] {
             let findings = sealed(sealers, results).findings(&author(), &trusted);
             assert_eq!(Disposition::of(&findings), expected, "{sealers:?} {results}");
+        }
+    }
+
+    #[test]
+    fn a_failure_is_explained_by_what_passed_and_for_whom() {
+        let signed = |domain: &str, result| DkimSignature {
+            domain: domain.to_owned(),
+            selector: "s".to_owned(),
+            result,
+            detail: "The body was changed after it was signed.".to_owned(),
+            weak_key_bits: None,
+            unsigned_fields: Vec::new(),
+        };
+        let (other, bank) = ("other.example", "bank.example");
+        for (spf, spf_domain, dkim, expected) in [
+            (SpfResult::Pass, other, vec![], "SPF passed, but for other.example, and it has no DKIM signature"),
+            (SpfResult::Fail, bank, vec![], "SPF gave fail for bank.example, and it has no DKIM signature"),
+            (
+                SpfResult::None,
+                other,
+                vec![signed(other, DkimResult::Pass)],
+                "SPF gave none for other.example, and DKIM passed, but for other.example",
+            ),
+            (
+                SpfResult::None,
+                other,
+                vec![signed(bank, DkimResult::Fail)],
+                "SPF gave none for other.example, and the DKIM signature of bank.example gave fail",
+            ),
+            (
+                SpfResult::None,
+                other,
+                vec![signed(other, DkimResult::PermError)],
+                "SPF gave none for other.example, and DKIM gave permerror",
+            ),
+        ] {
+            let failing =
+                Authentication { spf, spf_domain: spf_domain.to_owned(), dkim, ..failing(DmarcPolicy::Reject) };
+            let findings = failing.findings(&author(), &[]);
+            let failure = findings.iter().find(|finding| finding.code == "dmarc_fail").expect("DMARC fails");
+            let expected =
+                format!("Nothing shows that bank.example sent this: {expected}. Its owner asks for p=reject.");
+            assert_eq!(failure.detail, expected);
+        }
+    }
+
+    #[test]
+    fn each_signature_has_the_findings_that_it_earned() {
+        let signature = |result, weak_key_bits, unsigned_fields: &[&'static str]| DkimSignature {
+            domain: "bank.example".to_owned(),
+            selector: "s".to_owned(),
+            result,
+            detail: "The key is revoked.".to_owned(),
+            weak_key_bits,
+            unsigned_fields: unsigned_fields.to_vec(),
+        };
+        for (signature, expected) in [
+            (signature(DkimResult::Pass, None, &[]), &[][..]),
+            (signature(DkimResult::Pass, Some(1024), &["Subject"]), &["dkim_weak_key", "dkim_unsigned_fields"]),
+            (signature(DkimResult::PermError, None, &[]), &["dkim_fail"]),
+            (signature(DkimResult::TempError, None, &[]), &["dkim_fail"]),
+        ] {
+            let codes: Vec<_> = signature.findings().into_iter().map(|finding| finding.code).collect();
+            assert_eq!(codes, expected);
         }
     }
 

@@ -34,22 +34,31 @@ pub fn write(authserv_id: &str, envelope: &Envelope, author: &Author, results: &
     value
 }
 
+/// The value for a message of which nothing is known (RFC 8601 §2.2).
+#[must_use]
+pub fn none(authserv_id: &str) -> String {
+    format!("{authserv_id}; none")
+}
+
 /// The fields that carry our own authserv-id: nobody but us may write it (RFC 8601 §5).
 pub fn forged<'s>(section: &'s HeaderSection<'_>, authserv_id: &str) -> impl Iterator<Item = &'s Field<'s>> {
     let fields = section.fields_named("Authentication-Results");
     fields.filter(move |field| authserv_id_of(&field.unfolded()).eq_ignore_ascii_case(authserv_id))
 }
 
-/// Makes a stored message the one that is delivered: with our field of this value on top, and without those in our name
-/// that somebody else wrote.
+/// Makes a stored message the one that is delivered: with our field of this value on top, and without those that somebody else
+/// wrote under the authserv-id in it. Linear in the message.
 pub fn stamp(stored: &mut Vec<u8>, value: &str) {
     let section = HeaderSection::parse(stored);
-    let forged: Vec<_> = forged(&section, &authserv_id_of(value)).map(|field| field.offset..field.end).collect();
-    for field in forged.into_iter().rev() {
-        stored.drain(field);
+    let mut header = format!("Authentication-Results: {}\r\n", value.replace("; ", ";\r\n ")).into_bytes();
+    let mut kept = 0;
+    for field in forged(&section, &authserv_id_of(value)) {
+        header.extend_from_slice(&stored[kept..field.offset]);
+        kept = field.end;
     }
-    let field = format!("Authentication-Results: {}\r\n", value.replace("; ", ";\r\n "));
-    stored.splice(0..0, field.into_bytes());
+    header.extend_from_slice(&stored[kept..section.body_offset]);
+    let body_offset = section.body_offset;
+    stored.splice(..body_offset, header);
 }
 
 fn append(value: &mut String, method: &str, result: &str, properties: &[(&str, &str)]) {
@@ -140,6 +149,17 @@ mod tests {
             written("s1"),
             "mx.example; spf=pass smtp.mailfrom=mail.bank.example; dkim=pass header.d=bank.example header.s=s1; \
              arc=none; dmarc=pass header.from=bank.example"
+        );
+    }
+
+    #[test]
+    fn a_message_without_signatures_says_so() {
+        let envelope = Envelope::new([192, 0, 2, 1].into(), "mail.bank.example", "", &[]).expect("within all bounds");
+        let author = Author { display_name: None, local_part: "ann".to_owned(), domain: "bank.example".to_owned() };
+        let unsigned = Authentication { dkim: Vec::new(), spf_domain: "mail.bank.example".to_owned(), ..results("s") };
+        assert_eq!(
+            write("mx.example", &envelope, &author, &unsigned),
+            "mx.example; spf=pass smtp.helo=mail.bank.example; dkim=none; arc=none; dmarc=pass header.from=bank.example"
         );
     }
 

@@ -86,23 +86,19 @@ struct Shape<'t> {
 
 impl<'t> Shape<'t> {
     fn of(tokens: &'t [Token<'t>]) -> Result<Self, AuthorFault> {
-        if tokens.iter().all(Token::is_cfws) {
-            return Err(AuthorFault::Empty);
-        }
         if tokens.windows(2).any(|pair| pair == [Token::Special('@'), Token::Special('[')]) {
             return Err(AuthorFault::IpLiteral);
         }
         match position(tokens, '<') {
             Some(open) => Self::angle_addr(tokens, open),
-            None => Self::bare(tokens),
+            None => Ok(Self::bare(tokens)),
         }
     }
 
-    fn bare(tokens: &'t [Token<'t>]) -> Result<Self, AuthorFault> {
-        refuse_separators(tokens)?;
+    fn bare(tokens: &'t [Token<'t>]) -> Self {
         let start = tokens.iter().position(|token| !token.is_cfws()).unwrap_or(tokens.len());
         let end = tokens.iter().rposition(|token| !token.is_cfws()).map_or(start, |last| last + 1);
-        Ok(Self { before: &tokens[..start], address: &tokens[start..end], after: &tokens[end..] })
+        Self { before: &tokens[..start], address: &tokens[start..end], after: &tokens[end..] }
     }
 
     fn angle_addr(tokens: &'t [Token<'t>], open: usize) -> Result<Self, AuthorFault> {

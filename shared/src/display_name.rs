@@ -3,6 +3,7 @@
 use crate::{
     author::Author,
     finding::{Finding, Severity},
+    spf::is_at_or_under,
 };
 
 /// Characters of a display name. A phone shows about 30; of 1,997 honest messages none has more than 60.
@@ -19,9 +20,9 @@ pub const FINDING_CODES: &[(&str, &str)] = &[
 ];
 
 /// What misleads about an author who may well be authentic. `reply_to` is the value of the `Reply-To` field: a mailing list
-/// that writes in its own name shows the address of the poster, and there it goes back to him.
+/// that writes in its own name shows the address of the poster, and replies go to nobody else.
 #[must_use]
-pub fn findings(author: &Author, reply_to: Option<&str>, protected_domains: &[String]) -> Vec<Finding> {
+pub fn findings(author: &Author, reply_to: Option<&[u8]>, protected_domains: &[String]) -> Vec<Finding> {
     let name = author.display_name.as_deref().unwrap_or_default();
     let found = [
         hidden_address(name),
@@ -31,12 +32,20 @@ pub fn findings(author: &Author, reply_to: Option<&str>, protected_domains: &[St
     found.into_iter().flatten().collect()
 }
 
-/// Domains of what looks like addresses in a display name: lower-case, in order, not checked further.
+/// Domains of what looks like addresses in a display name: lower-case, as A-labels where they can be, in order.
 #[must_use]
 pub fn shown_domains(display_name: &str) -> Vec<String> {
     let domain = |rest: &str| {
-        let end = rest.find(|c: char| !c.is_alphanumeric() && !matches!(c, '.' | '-')).unwrap_or(rest.len());
-        rest.get(..end).unwrap_or_default().trim_matches(['.', '-']).to_lowercase()
+        let end = rest.find(|c: char| !c.is_alphanumeric() && c != '-' && !is_dot(c)).unwrap_or(rest.len());
+        let written = rest.get(..end).unwrap_or_default().replace(is_dot, ".");
+        let domain = written.trim_matches(['.', '-']).to_lowercase();
+        // Longer names are not converted: the work may grow faster than their length.
+        let converted = if domain.is_ascii() || MAX_DISPLAY_NAME < domain.len() {
+            None
+        } else {
+            idna::domain_to_ascii(&domain).ok()
+        };
+        converted.unwrap_or(domain)
     };
     display_name.split(is_at_sign).skip(1).map(domain).filter(|domain| domain.contains('.')).collect()
 }
@@ -47,26 +56,41 @@ pub fn is_at_sign(character: char) -> bool {
     matches!(character, '@' | '\u{ff20}' | '\u{fe6b}')
 }
 
+/// The dots of other scripts count as dots in a domain (UTS 46 §4).
+fn is_dot(character: char) -> bool {
+    matches!(character, '.' | '\u{3002}' | '\u{ff0e}' | '\u{ff61}')
+}
+
 fn hidden_address(name: &str) -> Option<Finding> {
     let hides = MAX_DISPLAY_NAME < name.chars().count() || MAX_GAP < longest_gap(name);
     let detail = "The display name is so long, or has so much white space, that readers do not see the address.";
     hides.then(|| Finding::new("display_name_hides_address", Severity::Quarantine, detail))
 }
 
-fn other_address(name: &str, author_domain: &str, reply_to: Option<&str>) -> Option<Finding> {
+fn other_address(name: &str, author_domain: &str, reply_to: Option<&[u8]>) -> Option<Finding> {
     let shown = shown_domains(name).into_iter().find(|domain| !are_related(domain, author_domain))?;
-    let goes_there = reply_to.is_some_and(|reply_to| shown_domains(reply_to).contains(&shown));
-    let severity = if goes_there { Severity::Review } else { Severity::Quarantine };
+    let replies_go_there = reply_to.is_some_and(|value| Author::parse(value).is_ok_and(|reply| reply.domain == shown));
+    let severity = if replies_go_there { Severity::Review } else { Severity::Quarantine };
     let detail = format!("The display name shows an address at {shown}, but the author is of {author_domain}.");
     Some(Finding::new("display_name_shows_other_address", severity, detail))
 }
 
 fn claimed_domain(name: &str, author_domain: &str, protected_domains: &[String]) -> Option<Finding> {
-    let shown = name.to_lowercase();
-    let claimed = protected_domains.iter().find(|domain| shown.contains(domain.as_str()))?;
+    let shown = name.to_lowercase().replace(is_dot, ".");
+    let claimed = protected_domains.iter().find(|domain| has_as_word(&shown, domain))?;
     let detail = format!("The display name claims {claimed}, but the author is of {author_domain}.");
     let finding = Finding::new("display_name_claims_protected_domain", Severity::Quarantine, detail);
     (!is_at_or_under(author_domain, claimed)).then_some(finding)
+}
+
+/// With nothing before or after it that would make it another name.
+fn has_as_word(text: &str, domain: &str) -> bool {
+    let goes_on = |c: char| c.is_alphanumeric() || c == '-';
+    text.match_indices(domain).any(|(start, _)| {
+        let before = text.get(..start).unwrap_or_default();
+        let after = text.get(start + domain.len()..).unwrap_or_default();
+        !before.ends_with(goes_on) && !after.starts_with(goes_on)
+    })
 }
 
 fn longest_gap(name: &str) -> usize {
@@ -83,15 +107,11 @@ fn are_related(one: &str, other: &str) -> bool {
     is_at_or_under(one, other) || is_at_or_under(other, one)
 }
 
-fn is_at_or_under(name: &str, ancestor: &str) -> bool {
-    name.strip_suffix(ancestor).is_some_and(|above| above.is_empty() || above.ends_with('.'))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn codes(display_name: &str, reply_to: Option<&str>) -> Vec<String> {
+    fn codes(display_name: &str, reply_to: Option<&[u8]>) -> Vec<String> {
         let author = Author {
             display_name: Some(display_name.to_owned()),
             local_part: "x".to_owned(),
@@ -110,6 +130,7 @@ mod tests {
             "ann@shop.example",
             "ann@news.shop.example",
             "ann@de.news.shop.example",
+            "Mybank.example and bank.examples",
             "Ann @ home",
             "株式会社サンプル 東日本営業本部 第二営業部 カスタマーサポート",
         ] {
@@ -128,6 +149,8 @@ mod tests {
             (&blank, &["quarantine display_name_hides_address"]),
             ("ceo@other.example", &["quarantine display_name_shows_other_address"]),
             ("ceo\u{ff20}other.example", &["quarantine display_name_shows_other_address"]),
+            ("ceo@other\u{3002}example", &["quarantine display_name_shows_other_address"]),
+            ("www.bank.example/help", &["quarantine display_name_claims_protected_domain"]),
             ("ceo@notshop.example", &["quarantine display_name_shows_other_address"]),
             ("Bank.Example Support", &["quarantine display_name_claims_protected_domain"]),
         ] {
@@ -136,9 +159,30 @@ mod tests {
     }
 
     #[test]
+    fn a_domain_is_the_same_in_either_script() {
+        for (name, expected) in
+            [("ann@bücher.example", "xn--bcher-kva.example"), ("ann@Bücher。EXAMPLE", "xn--bcher-kva.example")]
+        {
+            assert_eq!(shown_domains(name), [expected]);
+        }
+    }
+
+    #[test]
     fn a_list_may_show_the_poster_to_whom_replies_go() {
         let shows = |reply_to| codes("ann@other.example via Shop News", reply_to);
-        assert_eq!(shows(Some("Ann <ann@other.example>")), ["review display_name_shows_other_address"]);
-        assert_eq!(shows(Some("x@evil.example")), ["quarantine display_name_shows_other_address"]);
+        assert_eq!(shows(Some(b" Ann <ann@other.example>")), ["review display_name_shows_other_address"]);
+        for elsewhere in [
+            " x@evil.example",
+            " \"ann@other.example\" <x@evil.example>",
+            " ann@other.example, x@evil.example",
+            " ann@sub.other.example",
+            "",
+        ] {
+            assert_eq!(
+                shows(Some(elsewhere.as_bytes())),
+                ["quarantine display_name_shows_other_address"],
+                "{elsewhere}"
+            );
+        }
     }
 }

@@ -1,6 +1,9 @@
 //! What is to be done with a message: a pure function of its findings, and of how much a receiver lets each weigh.
 
-use crate::finding::{Finding, Severity};
+use crate::{
+    finding::{Finding, Severity},
+    spf::is_at_or_under,
+};
 
 /// Ordered: the later, the stricter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -63,6 +66,9 @@ enum Weight {
     Defer,
 }
 
+/// Without them nobody knows what a message holds.
+const UNSEEN: [&str; 3] = ["deadline_exceeded", "inspection_unavailable", "inspection_failed"];
+
 /// Why a text is no override.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum OverrideError {
@@ -72,6 +78,8 @@ pub enum OverrideError {
     UnknownCode(String),
     #[error("{0:?} is neither info, review, defer, quarantine nor reject")]
     UnknownWeight(String),
+    #[error("{0:?} would deliver what nobody has looked at")]
+    Unseen(String),
 }
 
 impl Overrides {
@@ -84,12 +92,16 @@ impl Overrides {
     }
 
     /// Weighs findings anew, and says so in each. Of several overrides of a code, that of the closest domain counts, and
-    /// the last of those.
-    pub fn apply(&self, findings: &mut [Finding], author_domain: Option<&str>) {
+    /// the last of those. What is for one domain makes nothing milder for whoever only claims to be of it, unless it is about
+    /// DMARC itself.
+    pub fn apply(&self, findings: &mut [Finding], author_domain: Option<&str>, is_authenticated: bool) {
         for finding in findings {
             let fitting = self.0.iter().filter(|of| of.code == finding.code && of.is_about(author_domain));
-            if let Some(closest) = fitting.max_by_key(|of| of.domain.as_ref().map_or(0, String::len)) {
-                closest.weight.give_to(finding);
+            let Some(closest) = fitting.max_by_key(|of| of.domain.as_ref().map_or(0, String::len)) else { continue };
+            let is_certain = closest.domain.is_none() || is_authenticated || finding.code.starts_with("dmarc_");
+            let weighed = closest.weight.given_to(finding);
+            if is_certain || Disposition::asked_for_by(finding) <= Disposition::asked_for_by(&weighed) {
+                *finding = weighed;
             }
         }
     }
@@ -108,13 +120,15 @@ impl Override {
             return Err(OverrideError::UnknownCode(code.to_owned()));
         }
         let weight = Weight::parse(weight).ok_or_else(|| OverrideError::UnknownWeight(weight.to_owned()))?;
+        if UNSEEN.contains(&code) && matches!(weight, Weight::Of(Severity::Info | Severity::Review)) {
+            return Err(OverrideError::Unseen(text.to_owned()));
+        }
         Ok(Self { code: code.to_owned(), domain, weight })
     }
 
     fn is_about(&self, author_domain: Option<&str>) -> bool {
         let Some(domain) = &self.domain else { return true };
-        let above = author_domain.and_then(|author_domain| author_domain.strip_suffix(domain.as_str()));
-        above.is_some_and(|above| above.is_empty() || above.ends_with('.'))
+        author_domain.is_some_and(|author_domain| is_at_or_under(author_domain, domain))
     }
 }
 
@@ -123,13 +137,13 @@ impl Weight {
         if word == "defer" { Some(Self::Defer) } else { Severity::parse(word).map(Self::Of) }
     }
 
-    fn give_to(self, finding: &mut Finding) {
+    fn given_to(self, finding: &Finding) -> Finding {
         let (severity, defers, word) = match self {
             Self::Of(severity) => (severity, false, severity.as_str()),
             Self::Defer => (Severity::Review, true, "defer"),
         };
-        (finding.severity, finding.defers) = (severity, defers);
-        finding.detail.push_str(&format!(" This receiver weighs it as {word}."));
+        let detail = format!("{} This receiver weighs it as {word}.", finding.detail);
+        Finding { severity, defers, detail, ..finding.clone() }
     }
 }
 
@@ -158,11 +172,36 @@ mod tests {
     }
 
     fn weighed(overrides: &[&str], author_domain: Option<&str>) -> Disposition {
+        weighed_for(Finding::new("any", Severity::Quarantine, ""), overrides, author_domain, true)
+    }
+
+    fn weighed_for(
+        finding: Finding,
+        overrides: &[&str],
+        author_domain: Option<&str>,
+        is_authenticated: bool,
+    ) -> Disposition {
         let texts: Vec<String> = overrides.iter().map(ToString::to_string).collect();
-        let overrides = Overrides::parse(&texts, |code| code == "any").expect("the table holds overrides");
-        let mut findings = [finding(Severity::Quarantine)];
-        overrides.apply(&mut findings, author_domain);
+        let overrides = Overrides::parse(&texts, |code| code != "amy").expect("the table holds overrides");
+        let mut findings = [finding];
+        overrides.apply(&mut findings, author_domain, is_authenticated);
         Disposition::of(&findings)
+    }
+
+    #[test]
+    fn what_is_for_one_domain_makes_nothing_milder_for_its_forgers() {
+        use Disposition::{Deliver, Quarantine, Reject};
+        for (code, overrides, is_authenticated, expected) in [
+            ("any", ["any@a.example=info"], true, Deliver),
+            ("any", ["any@a.example=info"], false, Quarantine),
+            ("any", ["any@a.example=reject"], false, Reject),
+            ("any", ["any=info"], false, Deliver),
+            ("dmarc_fail", ["dmarc_fail@a.example=info"], false, Deliver),
+        ] {
+            let finding = Finding::new(code, Severity::Quarantine, "");
+            let found = weighed_for(finding, &overrides, Some("a.example"), is_authenticated);
+            assert_eq!(found, expected, "{overrides:?} {is_authenticated}");
+        }
     }
 
     #[test]
@@ -190,7 +229,7 @@ mod tests {
     fn a_finding_that_was_weighed_otherwise_says_so() {
         let mut findings = [Finding::new("any", Severity::Quarantine, "It is odd.")];
         let overrides = Overrides::parse(&["any=info".to_owned()], |_| true).expect("an override");
-        overrides.apply(&mut findings, None);
+        overrides.apply(&mut findings, None, true);
         assert_eq!(findings[0].detail, "It is odd. This receiver weighs it as info.");
     }
 
@@ -201,9 +240,10 @@ mod tests {
             ("any@=info", OverrideError::Malformed("any@=info".to_owned())),
             ("amy=info", OverrideError::UnknownCode("amy".to_owned())),
             ("any=deliver", OverrideError::UnknownWeight("deliver".to_owned())),
+            ("deadline_exceeded=review", OverrideError::Unseen("deadline_exceeded=review".to_owned())),
             ("any=", OverrideError::UnknownWeight(String::new())),
         ] {
-            assert_eq!(Overrides::parse(&[text.to_owned()], |code| code == "any"), Err(expected), "{text}");
+            assert_eq!(Overrides::parse(&[text.to_owned()], |code| code != "amy"), Err(expected), "{text}");
         }
     }
 

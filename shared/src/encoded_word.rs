@@ -44,11 +44,18 @@ fn encoded_word(text: &str) -> Option<(String, &str)> {
     let (charset, encoding, encoded) = (parts.next()?, parts.next()?, parts.next()?);
     let tail = parts.next()?.strip_prefix('=')?;
     let octets = match encoding {
-        "b" | "B" => FORGIVING_BASE64.decode(encoded).ok()?,
+        "b" | "B" => FORGIVING_BASE64.decode(base64_characters(encoded)?).ok()?,
         "q" | "Q" => q_decoded(encoded.as_bytes()),
         _ => return None,
     };
     Some((in_charset(charset, &octets), tail))
+}
+
+/// Readers pass over what is not of the alphabet (RFC 2045 §6.8). `None` when nothing else is there.
+fn base64_characters(text: &str) -> Option<String> {
+    let characters: String =
+        text.chars().filter(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '=')).collect();
+    (text.is_empty() || !characters.is_empty()).then_some(characters)
 }
 
 /// The Q encoding (RFC 2047 §4.2). What is no escape stands for itself.
@@ -71,18 +78,47 @@ fn hex_octet(high: u8, low: u8) -> Option<u8> {
     u8::try_from(digit(high)? << 4 | digit(low)?).ok()
 }
 
-/// UTF-8 and Latin-1 exactly. Of other supersets of ASCII the ASCII part, which is what addresses are made of; of
-/// stateful charsets nothing, because their octets only look like ASCII.
+/// UTF-8 and Latin-1 exactly. Of others the ASCII part, which is what addresses are made of: all ASCII octets of a superset of
+/// ASCII, and those of a stateful charset that stand in its ASCII state.
 fn in_charset(charset: &str, octets: &[u8]) -> String {
     // RFC 2231 §5: a language may follow the charset.
     let charset = charset.split('*').next().unwrap_or_default().to_ascii_lowercase();
-    let stateful = ["iso-2022", "hz", "utf-7", "utf-16", "utf-32"].iter().any(|prefix| charset.starts_with(prefix));
     match charset.as_str() {
         "utf-8" | "utf8" => String::from_utf8_lossy(octets).into_owned(),
         "iso-8859-1" | "windows-1252" => octets.iter().map(|&octet| latin_1(octet)).collect(),
-        _ if stateful => char::REPLACEMENT_CHARACTER.to_string(),
-        _ => octets.iter().map(|&octet| if octet.is_ascii() { octet.into() } else { '\u{fffd}' }).collect(),
+        "hz" | "hz-gb-2312" => ascii_between(octets, b"~{", &[b"~}"]),
+        "utf-7" => ascii_between(octets, b"+", &[b"-"]),
+        _ if charset.starts_with("iso-2022") => ascii_between(octets, b"\x1b$", &[b"\x1b(B", b"\x1b(J"]),
+        // Two or four octets a character: the ASCII ones have NUL beside them.
+        _ if charset.starts_with("utf-16") || charset.starts_with("utf-32") => {
+            octets.iter().filter(|octet| **octet != 0).map(|&octet| ascii(octet)).collect()
+        }
+        _ => octets.iter().map(|&octet| ascii(octet)).collect(),
     }
+}
+
+/// What stands outside of the parts between `enter` and one of `leave`, of each of which one U+FFFD is left.
+fn ascii_between(octets: &[u8], enter: &[u8], leave: &[&[u8]]) -> String {
+    let (mut text, mut rest, mut inside) = (String::new(), octets, false);
+    while let [first, tail @ ..] = rest {
+        let left = leave.iter().find(|leave| rest.starts_with(leave));
+        match left {
+            Some(leave) => (rest, inside) = (&rest[leave.len()..], false),
+            None if !inside && rest.starts_with(enter) => {
+                text.push(char::REPLACEMENT_CHARACTER);
+                (rest, inside) = (&rest[enter.len()..], true);
+            }
+            None => {
+                text.extend((!inside).then(|| ascii(*first)));
+                rest = tail;
+            }
+        }
+    }
+    text
+}
+
+fn ascii(octet: u8) -> char {
+    if octet.is_ascii() { octet.into() } else { char::REPLACEMENT_CHARACTER }
 }
 
 /// Without 0x80 to 0x9F, which are control characters in one charset and punctuation in the other.
@@ -108,6 +144,11 @@ mod tests {
             ("=?iso-8859-1?Q?Jos=E9=80?=", "José\u{fffd}"),
             ("=?shift_jis?Q?A=83B?=", "A\u{fffd}B"),
             ("=?iso-2022-jp?b?GyRCJDMbKEI=?=", "\u{fffd}"),
+            ("=?iso-2022-jp?b?Y2VvQGJhbmsuZXhhbXBsZQ==?=", "ceo@bank.example"),
+            ("=?utf-8?b?Y2VvQGJh bmsuZXh*hbXBsZQ==?=", "ceo@bank.example"),
+            ("=?utf-7?q?ceo@+AGI-ank?=", "ceo@\u{fffd}ank"),
+            ("=?hz-gb-2312?q?a~{VPND~}b?=", "a\u{fffd}b"),
+            ("=?utf-16be?b?AGEAQABi?=", "a@b"),
             ("=?utf-8?x?a?=", "=?utf-8?x?a?="),
             ("=?utf-8?b?***?=", "=?utf-8?b?***?="),
             ("=?utf-8?q?open", "=?utf-8?q?open"),

@@ -6,6 +6,8 @@
     reason = "offsets come from a scan of the same slice, and property tests feed any octets"
 )]
 
+use memchr::{memchr, memchr_iter};
+
 /// More fields than this are counted but not kept. Real messages stay under 300.
 pub const MAX_FIELDS: usize = 10_000;
 /// Octets of one field, name and folding included.
@@ -255,17 +257,31 @@ impl Field<'_> {
 /// The offset of the first lone dot that some mail server takes for the end of the message and another does not:
 /// `LF . CRLF`, `CRLF . LF`, `CR . CR` and so on, anything but `CRLF . CRLF` (SMTP smuggling, RFC 5321 §4.1.1.4).
 ///
-/// A message without any CR has LF line ends throughout, and its lone dots are plain lines.
+/// NUL beside the dot counts as nothing, as it does for some. A message without any CR has LF line ends throughout, and its lone dots are plain lines.
 #[must_use]
 pub fn smuggling_mark(message: &[u8]) -> Option<usize> {
-    let is_break = |octet: u8| matches!(octet, b'\r' | b'\n');
-    let mark = message.windows(3).enumerate().find_map(|(at, around)| {
-        let lone_dot = around[1] == b'.' && is_break(around[0]) && is_break(around[2]);
-        let dot = at + 1;
-        let crlf = message[..dot].ends_with(b"\r\n") && message[dot + 1..].starts_with(b"\r\n");
-        (lone_dot && !crlf).then_some(dot)
+    let mark = memchr_iter(b'.', message).find(|&dot| {
+        let before = without_nul_at_end(&message[..dot]);
+        let after = without_nul_at_start(&message[dot + 1..]);
+        let is_break = |octet: Option<&u8>| matches!(octet, Some(b'\r' | b'\n'));
+        let has_nul = before.len() < dot || after.len() < message.len() - dot - 1;
+        let is_plain = !has_nul && before.ends_with(b"\r\n") && after.starts_with(b"\r\n");
+        is_break(before.last()) && is_break(after.first()) && !is_plain
     })?;
     message.contains(&b'\r').then_some(mark)
+}
+
+/// As many as anybody would put there; more keep a dot from being lone.
+const MOST_NUL: usize = 8;
+
+fn without_nul_at_end(text: &[u8]) -> &[u8] {
+    let nul = text.iter().rev().take(MOST_NUL).take_while(|octet| **octet == 0).count();
+    &text[..text.len() - nul]
+}
+
+fn without_nul_at_start(text: &[u8]) -> &[u8] {
+    let nul = text.iter().take(MOST_NUL).take_while(|octet| **octet == 0).count();
+    &text[nul..]
 }
 
 /// A line without its line end. `end` is where the next line begins.
@@ -304,7 +320,7 @@ impl LineEnds {
 /// The line that begins at `offset`; at the end of the message an empty one of no length.
 fn line_at(message: &[u8], offset: usize) -> Line<'_> {
     let rest = &message[offset..];
-    let (text, end) = match rest.iter().position(|&octet| octet == b'\n') {
+    let (text, end) = match memchr(b'\n', rest) {
         Some(lf) => (&rest[..lf], offset + lf + 1),
         None => (rest, message.len()),
     };
@@ -408,6 +424,9 @@ mod tests {
             ("A: 1\r\n\r\nhello\r.\r\nMAIL", Some(14)),
             ("A: 1\r\n\r\nhello\r\n.\rMAIL", Some(15)),
             ("A: 1\r\n\r\nhello\r.\rMAIL", Some(14)),
+            ("A: 1\r\n\r\nhello\r\n\0.\r\nMAIL", Some(16)),
+            ("A: 1\r\n\r\nhello\r\n.\0\r\nMAIL", Some(15)),
+            ("A: 1\r\n\r\nhello.\0\r\nMAIL", None),
             ("A: 1\n\nhello\n.\nbye\n", None),
             ("A: 1\r\n\r\nend.\n", None),
         ] {

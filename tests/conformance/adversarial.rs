@@ -84,7 +84,7 @@ async fn report(folder: &Path, case: &Value) -> Report {
             let inspection = async { inspect(arrived.written_by_sender, Limits::DEFAULT) };
             judge.report(text(&case["id"]), &arrived, terms(), inspection).await
         }
-        Err(finding) => unjudged(text(&case["id"]), finding),
+        Err(finding) => unjudged(text(&case["config"]["authserv_id"]), text(&case["id"]), finding),
     }
 }
 

@@ -6,7 +6,11 @@ use std::time::{Duration, SystemTime};
 use futures_util::{StreamExt, stream};
 use gatepost::{
     disposition::Disposition,
-    io::{ledger::Entry, messages::Waiting, table::unix_seconds},
+    io::{
+        ledger::Entry,
+        messages::{INBOUND, Waiting},
+        table::unix_seconds,
+    },
 };
 
 use tokio::time::Instant;
@@ -95,7 +99,7 @@ impl Scanner {
     }
 
     async fn clear(&self, message: &Waiting) -> bool {
-        if let Err(error) = self.messages.clear_inbound(&message.message_id).await {
+        if let Err(error) = self.messages.clear(INBOUND, &message.message_id).await {
             tracing::error!(message.id = message.message_id, cause = %error, "not cleared");
         }
         false
@@ -140,6 +144,8 @@ mod tests {
             recipients: vec!["ann@receiver.example".to_owned()],
             disposition,
             is_placed,
+            is_released: false,
+            is_reopened: false,
             first_seen_s: NOW_S - first_seen_ago_s,
             judged_at_s: NOW_S - judged_ago_s,
         }

@@ -7,7 +7,7 @@ use mail_parser::MessageParser;
 use crate::file_name::claimed_by_type;
 use crate::kind::{Danger, Kind};
 use crate::part::{Extent, Leaf, Limits, MAX_NAMES, visit_leaves};
-use crate::{unpacked, zip};
+use crate::{unpacked::Unpacking, zip};
 
 /// Findings returned for one message: the strictest when there are more.
 pub const MAX_FINDINGS: usize = 100;
@@ -20,8 +20,8 @@ pub fn inspect(message: &[u8], limits: Limits) -> Vec<Finding> {
     let Some(parsed) = MessageParser::new().with_mime_headers().parse(message) else {
         return vec![failure("the message has no header field")];
     };
-    let mut findings = Vec::new();
-    if visit_leaves(parsed, limits, |leaf| findings.extend(judge(leaf))) == Extent::Cut {
+    let (mut findings, mut unpacking) = (Vec::new(), Unpacking::default());
+    if visit_leaves(parsed, limits, |leaf| findings.extend(judge(leaf, &mut unpacking))) == Extent::Cut {
         findings.push(limit_exceeded(limits));
     }
     strictest(findings)
@@ -62,13 +62,13 @@ impl Leaf<'_> {
     }
 }
 
-fn judge(leaf: &Leaf<'_>) -> Vec<Finding> {
+fn judge(leaf: &Leaf<'_>, unpacking: &mut Unpacking) -> Vec<Finding> {
     let findings = [
         dangerous(leaf),
         double_extension(leaf),
         right_to_left(leaf),
         encrypted(leaf),
-        excessive(leaf),
+        excessive(leaf, unpacking),
         mismatch(leaf),
         unopened(leaf),
         too_many_names(leaf),
@@ -104,8 +104,8 @@ fn encrypted(leaf: &Leaf<'_>) -> Option<Finding> {
         .then(|| leaf.finding("encrypted_archive", Severity::Review, detail))
 }
 
-fn excessive(leaf: &Leaf<'_>) -> Option<Finding> {
-    let excess = is_zip(leaf).then(|| unpacked::excess(&leaf.content)).flatten()?;
+fn excessive(leaf: &Leaf<'_>, unpacking: &mut Unpacking) -> Option<Finding> {
+    let excess = is_zip(leaf).then(|| unpacking.excess(&leaf.content)).flatten()?;
     Some(leaf.finding("archive_limit_exceeded", Severity::Quarantine, format!("the archive {excess}")))
 }
 

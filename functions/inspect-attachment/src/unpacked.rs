@@ -6,14 +6,17 @@ use flate2::read::DeflateDecoder;
 
 use crate::zip::{self, MAX_ENTRIES, Method};
 
-/// Octets that all archives of an attachment may unpack to, one within the other. A mail has 40 MB.
+/// Octets that all archives of a message may unpack to, one within the other. A mail has 40 MB.
 pub const MAX_UNPACKED_OCTETS: u64 = 256 << 20;
 
 /// Archives within archives.
 pub const MAX_ARCHIVE_DEPTH: usize = 5;
 
 /// Octets of an archive within an archive: it has to be kept to be opened.
-const MAX_INNER_OCTETS: u64 = 32 << 20;
+const MAX_INNER_OCTETS: usize = 32 << 20;
+
+/// Octets that are unpacked at once.
+const PIECE: usize = 64 * 1024;
 
 const SIGNATURE: &[u8] = b"PK\x03\x04";
 
@@ -37,18 +40,25 @@ impl fmt::Display for Excess {
     }
 }
 
-/// The first limit that a zip archive breaks. Damaged entries end where they are damaged.
-#[must_use]
-pub fn excess(archive: &[u8]) -> Option<Excess> {
-    let mut unpacking = Unpacking { octets_left: MAX_UNPACKED_OCTETS };
-    unpacking.visit(archive, 1).err()
+/// What is left of the limits for all archives of a message.
+#[derive(Debug, Clone, Copy)]
+pub struct Unpacking {
+    octets_left: u64,
+    entries_left: usize,
 }
 
-struct Unpacking {
-    octets_left: u64,
+impl Default for Unpacking {
+    fn default() -> Self {
+        Self { octets_left: MAX_UNPACKED_OCTETS, entries_left: MAX_ENTRIES }
+    }
 }
 
 impl Unpacking {
+    /// The first limit that a zip archive breaks. Damaged entries end where they are damaged.
+    pub fn excess(&mut self, archive: &[u8]) -> Option<Excess> {
+        self.visit(archive, 1).err()
+    }
+
     /// Recursive, and `depth` ends it.
     fn visit(&mut self, archive: &[u8], depth: usize) -> Result<(), Excess> {
         if MAX_ARCHIVE_DEPTH < depth {
@@ -58,8 +68,12 @@ impl Unpacking {
             return Err(Excess::Entries);
         }
         for (method, packed) in zip::packed_entries(archive) {
+            self.entries_left = self.entries_left.checked_sub(1).ok_or(Excess::Entries)?;
             match method {
-                Method::Stored if packed.starts_with(SIGNATURE) => self.visit(packed, depth + 1)?,
+                Method::Stored if packed.starts_with(SIGNATURE) => {
+                    self.take(packed.len())?;
+                    self.visit(packed, depth + 1)?;
+                }
                 Method::Deflated => self.visit_deflated(packed, depth)?,
                 Method::Stored | Method::Other => {}
             }
@@ -67,29 +81,29 @@ impl Unpacking {
         Ok(())
     }
 
+    /// What came out before a damage counts as well.
     fn visit_deflated(&mut self, packed: &[u8], depth: usize) -> Result<(), Excess> {
-        let mut unpacked = DeflateDecoder::new(packed).take(self.octets_left.saturating_add(1));
-        let mut beginning = Vec::new();
-        self.take(unpacked.by_ref().take(SIGNATURE.len() as u64).read_to_end(&mut beginning).map_or(0, as_octets))?;
-        if beginning != SIGNATURE {
-            return self.take(std::io::copy(&mut unpacked, &mut std::io::sink()).unwrap_or(0));
+        let mut unpacked = DeflateDecoder::new(packed);
+        let (mut piece, mut inner) = (vec![0; PIECE], Vec::new());
+        let mut is_archive = None;
+        while let Ok(read @ 1..) = unpacked.read(&mut piece) {
+            self.take(read)?;
+            let read = piece.get(..read).unwrap_or_default();
+            if *is_archive.get_or_insert_with(|| read.starts_with(SIGNATURE)) {
+                inner.extend_from_slice(read);
+                if MAX_INNER_OCTETS < inner.len() {
+                    return Err(Excess::InnerOctets);
+                }
+            }
         }
-        let rest = unpacked.take(MAX_INNER_OCTETS).read_to_end(&mut beginning).map_or(0, as_octets);
-        self.take(rest)?;
-        if MAX_INNER_OCTETS <= rest {
-            return Err(Excess::InnerOctets);
-        }
-        self.visit(&beginning, depth + 1)
+        if inner.is_empty() { Ok(()) } else { self.visit(&inner, depth + 1) }
     }
 
-    fn take(&mut self, octets: u64) -> Result<(), Excess> {
+    fn take(&mut self, octets: usize) -> Result<(), Excess> {
+        let octets = u64::try_from(octets).unwrap_or(u64::MAX);
         self.octets_left = self.octets_left.checked_sub(octets).ok_or(Excess::Octets)?;
         Ok(())
     }
-}
-
-fn as_octets(read: usize) -> u64 {
-    u64::try_from(read).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
@@ -116,6 +130,10 @@ pub(crate) mod tests {
         archive.extend(directory);
         archive.extend([b"PK\x05\x06\0\0\0\0\x01\0\x01\0", &size[..], &place, &[0; 2]].concat());
         archive
+    }
+
+    fn excess(archive: &[u8]) -> Option<Excess> {
+        Unpacking::default().excess(archive)
     }
 
     fn nested(levels: usize) -> Vec<u8> {
@@ -145,6 +163,14 @@ pub(crate) mod tests {
         ] {
             assert_eq!(excess(&archive), Some(expected), "{} octets", archive.len());
         }
+    }
+
+    #[test]
+    fn the_limits_hold_for_all_archives_of_a_message_together() {
+        let zeros = deflated(&[&vec![0; 100 << 20]]);
+        let mut unpacking = Unpacking::default();
+        let found: Vec<_> = (0..3).map(|_| unpacking.excess(&zeros)).collect();
+        assert_eq!(found, [None, None, Some(Excess::Octets)]);
     }
 
     #[test]

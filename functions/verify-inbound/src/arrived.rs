@@ -3,7 +3,7 @@
 use gatepost::{
     envelope::Envelope,
     finding::{Finding, Severity},
-    header_section::HeaderSection,
+    header_section::{HeaderFault, HeaderSection},
 };
 
 use crate::{
@@ -43,6 +43,10 @@ impl<'m> Arrived<'m> {
     /// The finding that keeps the message back: without a certain envelope nothing can be judged.
     pub fn read(stored: &'m [u8], receipt: &Receipt, recipients: &[String]) -> Result<Self, Finding> {
         let section = HeaderSection::parse(stored);
+        if section.faults.contains(&HeaderFault::TooManyFields) {
+            let fault = HeaderFault::TooManyFields;
+            return Err(Finding::new(fault.code(), Severity::Quarantine, fault.detail()));
+        }
         let boundary = Boundary::of(&section, &receipt.message_id, receipt.mail_from.as_deref()).map_err(doubtful)?;
         let in_received = boundary.recipient_in_received.clone();
         let named: Vec<String> =

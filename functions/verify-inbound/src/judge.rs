@@ -13,7 +13,7 @@ use gatepost::{
     disposition::{Disposition, Overrides},
     envelope::Envelope,
     finding::{Finding, Severity},
-    header_section::{Field, HeaderSection},
+    header_section::HeaderSection,
     io::authentication::{Authenticator, Mail, session},
 };
 use tokio::time::Instant;
@@ -84,10 +84,15 @@ impl Judge {
         let started = Instant::now();
         let judgement = tokio::time::timeout(terms.within, self.judge(arrived, terms.now, inspection)).await;
         let mut judgement = judgement.unwrap_or_else(|_| Judgement::of_finding(deadline_exceeded(terms.within)));
-        self.policy.overrides.apply(&mut judgement.findings, judgement.from_domain.as_deref());
+        let is_authenticated = judgement.authentication.as_ref().is_some_and(|a| a.dmarc.result == DmarcResult::Pass);
+        let author_domain = judgement.from_domain.as_deref();
+        self.policy.overrides.apply(&mut judgement.findings, author_domain, is_authenticated);
         if judgement.disposition() == Disposition::Defer && terms.patience == Patience::Spent {
             let detail = "The message could not be judged for so long that it is quarantined.";
             judgement.findings.push(Finding::new("deferral_expired", Severity::Quarantine, detail));
+        }
+        if judgement.authentication_results.is_empty() {
+            judgement.authentication_results = authentication_results::none(&self.policy.authserv_id);
         }
         judgement.report(message_id, Some(&arrived.envelope), millis(started.elapsed()))
     }
@@ -105,9 +110,9 @@ impl Judge {
                 let mail = Mail { message, section: &section, envelope, author: &author, now };
                 let (mut judgement, inspected) = tokio::join!(self.authenticate(&mail), inspection);
                 judgement.findings.extend(inspected);
-                let reply_to = section.fields_named("Reply-To").next().map(Field::unfolded);
+                let reply_to = section.fields_named("Reply-To").next().map(|field| field.value);
                 let protected = &self.policy.protected_domains;
-                judgement.findings.extend(display_name::findings(&author, reply_to.as_deref(), protected));
+                judgement.findings.extend(display_name::findings(&author, reply_to, protected));
                 judgement
             }
             Err(fault) => self.without_author(envelope, fault.code(), fault.detail(), now).await,
@@ -170,15 +175,40 @@ impl Judge {
     }
 }
 
-/// Fields that a message has at most once (RFC 5322 §3.6, RFC 2045): with two, readers disagree on which one counts.
+/// Fields that a message has at most once (RFC 5322 §3.6, RFC 2045, RFC 2183): with two, readers disagree on which one counts.
 /// A second From has a finding of its own.
-const AT_MOST_ONCE: [&str; 9] =
-    ["Date", "Sender", "Reply-To", "To", "Cc", "Message-ID", "Subject", "MIME-Version", "Content-Type"];
+const AT_MOST_ONCE: [&str; 15] = [
+    "Date",
+    "Sender",
+    "Reply-To",
+    "To",
+    "Cc",
+    "Bcc",
+    "Message-ID",
+    "In-Reply-To",
+    "References",
+    "Subject",
+    "MIME-Version",
+    "Content-Type",
+    "Content-Transfer-Encoding",
+    "Content-Disposition",
+    "Content-ID",
+];
 
+/// Two that say the same are a fault of a program, and nobody is misled.
 fn duplicate_field(section: &HeaderSection<'_>) -> Option<Finding> {
-    let name = AT_MOST_ONCE.into_iter().find(|name| 1 < section.fields_named(name).count())?;
-    let detail = format!("{name} occurs more than once, so that readers see different messages.");
-    Some(Finding::new("duplicate_field", Severity::Quarantine, detail))
+    let differ = |name: &str| {
+        let mut values = section.fields_named(name).map(|field| field.value.trim_ascii());
+        let first = values.next();
+        values.any(|value| Some(value) != first)
+    };
+    let is_twice = |name: &&str| 1 < section.fields_named(name).count();
+    let name = AT_MOST_ONCE.into_iter().find(|name| differ(name)).or(AT_MOST_ONCE.into_iter().find(is_twice))?;
+    let (severity, so) = match differ(name) {
+        true => (Severity::Quarantine, "so that readers see different messages"),
+        false => (Severity::Review, "and says the same each time"),
+    };
+    Some(Finding::new("duplicate_field", severity, format!("{name} occurs more than once, {so}.")))
 }
 
 fn smuggling_finding(message: &[u8]) -> Option<Finding> {

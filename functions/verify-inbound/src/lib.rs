@@ -10,6 +10,7 @@ mod verifier;
 use std::time::{Duration, SystemTime};
 
 use gatepost::{
+    authentication_results,
     author_fault::AuthorFault,
     disposition::Disposition,
     finding::{Finding, Severity},
@@ -69,12 +70,6 @@ struct Judged {
     stored: Option<Vec<u8>>,
 }
 
-impl Judged {
-    fn without_message(report: Report) -> Self {
-        Self { report, stored: None }
-    }
-}
-
 /// The decision has to be recorded by then, or the claim is given up in good order.
 const SETTLE_WITHIN: Duration = Duration::from_secs(24);
 
@@ -105,6 +100,14 @@ pub fn finding_codes() -> impl Iterator<Item = &'static str> {
     let authors = AuthorFault::ALL.into_iter().map(AuthorFault::code);
     let sections = HeaderFault::ALL.into_iter().map(HeaderFault::code);
     listed.chain(authors).chain(sections).chain(BoundaryFault::ALL.into_iter().map(BoundaryFault::code))
+}
+
+/// Findings about messages that nobody has judged, and the end of all waiting: they weigh what they weigh.
+fn is_weighable(code: &str) -> bool {
+    let is_fixed = FINDING_CODES.iter().any(|(fixed, _)| *fixed == code)
+        || BoundaryFault::ALL.into_iter().any(|fault| fault.code() == code)
+        || ["deferral_expired", "envelope_out_of_bounds"].contains(&code);
+    !is_fixed && finding_codes().any(|known| known == code)
 }
 
 /// Judges what the event is about. Always answers, and lets a message pass only when it lies in `delivered/`.
@@ -176,7 +179,7 @@ impl Verifier {
             return Ok(settled);
         }
         let judged = if MOST_ATTEMPTS < claim.attempts {
-            Judged::without_message(unjudged(receipt.message_id.as_str(), judging_failed(claim.attempts)))
+            self.unjudged(receipt, judging_failed(claim.attempts))
         } else {
             self.judge(receipt, claim, clock).await?
         };
@@ -207,13 +210,14 @@ impl Verifier {
         let stored = match self.messages.fetch(message_id).await {
             Ok(stored) => stored,
             Err(MessagesError::TooLarge { octets }) => {
-                return Ok(Judged::without_message(oversized(message_id, octets)));
+                let report = oversized(&self.judge.policy.authserv_id, message_id, octets);
+                return Ok(Judged { report, stored: None });
             }
             Err(error) => return Err(error.into()),
         };
         let arrived = match Arrived::read(&stored, receipt, &receipt.recipients) {
             Ok(arrived) => arrived,
-            Err(finding) => return Ok(Judged::without_message(unjudged(message_id, finding))),
+            Err(finding) => return Ok(self.unjudged(receipt, finding)),
         };
         let key = format!("{INBOUND}{message_id}");
         let inspection = self.inspector.inspect(&self.messages.bucket, &key);
@@ -221,6 +225,11 @@ impl Verifier {
             Terms { patience: self.patience(claim, clock), within: clock.left_of(self.deadline), now: clock.now() };
         let report = self.judge.report(message_id, &arrived, terms, inspection).await;
         Ok(Judged { report, stored: Some(stored) })
+    }
+
+    fn unjudged(&self, receipt: &Receipt, finding: Finding) -> Judged {
+        let report = unjudged(&self.judge.policy.authserv_id, receipt.message_id.as_str(), finding);
+        Judged { report, stored: None }
     }
 
     async fn record(
@@ -250,15 +259,16 @@ fn judging_failed(attempts: u32) -> Finding {
 
 /// The report of a message that is too large to be judged.
 #[must_use]
-pub fn oversized(message_id: &str, octets: usize) -> Report {
+pub fn oversized(authserv_id: &str, message_id: &str, octets: usize) -> Report {
     let detail = format!("The stored message has {octets} octets, more than the {MAX_MESSAGE_OCTETS} that are judged.");
-    unjudged(message_id, Finding::new("message_too_large", Severity::Quarantine, detail))
+    unjudged(authserv_id, message_id, Finding::new("message_too_large", Severity::Quarantine, detail))
 }
 
 /// The report of a message that nothing but this finding is known about.
 #[must_use]
-pub fn unjudged(message_id: &str, finding: Finding) -> Report {
-    Judgement::of_finding(finding).report(message_id, None, 0)
+pub fn unjudged(authserv_id: &str, message_id: &str, finding: Finding) -> Report {
+    let authentication_results = authentication_results::none(authserv_id);
+    Judgement { authentication_results, ..Judgement::of_finding(finding) }.report(message_id, None, 0)
 }
 
 fn log(report: &Report) {

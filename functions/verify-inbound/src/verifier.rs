@@ -23,7 +23,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::{
     event::Receipt,
-    finding_codes,
+    is_weighable,
     judge::{Judge, Patience, Policy},
     report::Report,
 };
@@ -77,8 +77,7 @@ impl VerifierConfig {
 }
 
 fn overrides(read: &mut Reader<impl Fn(&str) -> Option<String>>) -> Overrides {
-    let parsed =
-        Overrides::parse(&read.list(config::INBOUND_OVERRIDES), |code| finding_codes().any(|known| known == code));
+    let parsed = Overrides::parse(&read.list(config::INBOUND_OVERRIDES), is_weighable);
     parsed.unwrap_or_else(|error| {
         read.refuse(config::INBOUND_OVERRIDES, &error);
         Overrides::default()
@@ -193,6 +192,9 @@ impl Verifier {
         clock: Clock,
     ) -> Option<TransactWriteItem> {
         let disposition = Disposition::parse(report.disposition)?;
+        if claim.was_reopened {
+            return None;
+        }
         let is_first = !claim.was_deferred;
         // A message without a usable author fails as one that is spoofed; one that nobody could judge does not.
         let failed = matches!((report.dmarc, &report.from_domain), ("fail", _) | ("permerror", None));
@@ -212,6 +214,9 @@ impl Verifier {
         claim: &Claim,
         clock: Clock,
     ) -> Option<TransactWriteItem> {
+        if claim.was_reopened {
+            return None;
+        }
         let total = (!claim.was_deferred).then_some(Channel::Total);
         self.addition(receipt.recipients.first(), &[total, Some(outcome(disposition))], clock)
     }

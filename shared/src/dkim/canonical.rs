@@ -83,8 +83,8 @@ impl CanonicalBody {
             self.end_line();
         }
         match canonicalization {
-            Canonicalization::Simple => self.write(line),
-            Canonicalization::Relaxed => self.write_words(line),
+            Canonicalization::Relaxed if has_more_than_spaces_between(line) => self.write_words(line),
+            Canonicalization::Simple | Canonicalization::Relaxed => self.write(line),
         }
         self.end_line();
     }
@@ -161,6 +161,13 @@ fn append_words(value: &[u8], to: &mut Vec<u8>) {
 fn without_trailing_wsp(line: &[u8]) -> &[u8] {
     let end = line.iter().rposition(|&octet| !is_wsp(octet)).map_or(0, |last| last + 1);
     line.get(..end).unwrap_or_default()
+}
+
+/// Whether white space in the line is anything but single spaces. Without an early exit, so that it is vectorised.
+fn has_more_than_spaces_between(line: &[u8]) -> bool {
+    let tabs = line.iter().fold(false, |found, octet| found | (*octet == b'\t'));
+    let followed = line.iter().zip(line.iter().skip(1));
+    tabs | followed.fold(false, |found, (one, next)| found | ((*one == b' ') & (*next == b' ')))
 }
 
 fn is_wsp(octet: u8) -> bool {

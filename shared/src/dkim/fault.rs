@@ -36,6 +36,8 @@ pub enum SignatureFault {
     /// `i=` outside `d=`.
     ForeignIdentity,
     Key(KeyFault),
+    /// The signed fields are longer than anybody reads.
+    TooMuchSigned,
     /// The body is not the one that was signed.
     BodyAltered,
     /// The signed fields are not those that were signed, or the key is another.
@@ -80,6 +82,7 @@ impl SignatureFault {
             Self::BodyLengthLimit => "body_length_limit",
             Self::ForeignIdentity => "foreign_identity",
             Self::Key(fault) => fault.code(),
+            Self::TooMuchSigned => "too_much_signed",
             Self::BodyAltered => "body_altered",
             Self::NotVerified => "not_verified",
         }
@@ -110,6 +113,7 @@ impl SignatureFault {
             Self::BodyLengthLimit => "The signature covers only the beginning of the body (l=).",
             Self::ForeignIdentity => "The identity i= is outside the domain d=.",
             Self::Key(fault) => fault.detail(),
+            Self::TooMuchSigned => "The signed fields have more than 2 MB.",
             Self::BodyAltered => "The body was changed after it was signed.",
             Self::NotVerified => "A signed field was changed after it was signed, or the key is not the signer's.",
         };
@@ -129,6 +133,7 @@ impl SignatureFault {
             | Self::BadBase64(_)
             | Self::BadBodyHash
             | Self::BadTime(_)
+            | Self::TooMuchSigned
             | Self::BodyLengthLimit => DkimResult::Neutral,
             Self::MissingTag(_)
             | Self::UnknownVersion

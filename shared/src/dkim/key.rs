@@ -49,13 +49,14 @@ impl KeyStrength {
 
 impl Key {
     /// Reads the key records that were found for a signer: one TXT record each, its strings joined. Several are as good
-    /// as the worst of them, because RFC 6376 §3.6.2.2 leaves open which one counts; the last one verifies.
+    /// as the worst of them, because RFC 6376 §3.6.2.2 leaves open which one counts; the last one verifies. A text without any
+    /// `p=` is of somebody else, who put it there too.
     ///
     /// # Errors
     /// The first reason why a key must not verify the signature.
     pub fn of<'r>(records: impl IntoIterator<Item = &'r [u8]>, signer: &Signer) -> Result<Self, KeyFault> {
         let mut found = Err(KeyFault::NoRecord);
-        for record in records {
+        for record in records.into_iter().filter(|record| record.windows(2).any(|two| two == b"p=")) {
             found = Ok(Self::read(std::str::from_utf8(record).map_err(|_| TagListFault::NotUtf8)?, signer)?);
         }
         found

@@ -22,4 +22,4 @@ pub use key::{Key, KeyFault, KeyStrength, MAX_RSA_BITS, MIN_RSA_BITS, STRONG_RSA
 pub use signature::{Algorithm, CLOCK_SKEW_SECONDS, Signature, SignatureFacts, Signer, unsigned_added};
 pub(crate) use signature::{body_hash, canonicalization, check_body_length, required, signature, signed_fields, time};
 pub(crate) use verify::append_signature_field;
-pub use verify::{Candidate, KeyRecords, SignedMessage, candidates};
+pub use verify::{Candidate, KeyRecords, MAX_SIGNED_OCTETS, SignedMessage, candidates};

@@ -15,6 +15,9 @@ use crate::{
     tag_list::TagList,
 };
 
+/// Octets of header fields that one signature covers. Honest ones stay under 64 kB, and nothing interrupts the hashing.
+pub const MAX_SIGNED_OCTETS: usize = 2 << 20;
+
 /// A message as its signatures cover it.
 pub struct SignedMessage<'m> {
     pub section: &'m HeaderSection<'m>,
@@ -126,23 +129,27 @@ impl<'m> SignedMessage<'m> {
     ) -> Result<KeyStrength, SignatureFault> {
         let key = keys.key(&facts.signer)?;
         let mut text = Vec::with_capacity(1024);
-        for signed in self.signed_fields(&facts.signed_fields) {
+        for signed in self.signed_fields(&facts.signed_fields, field) {
             facts.of_fields.append_field(signed.text, signed.name, signed.value, &mut text);
             text.extend_from_slice(b"\r\n");
+            if MAX_SIGNED_OCTETS < text.len() {
+                return Err(SignatureFault::TooMuchSigned);
+            }
         }
         append_signature_field(field, &facts.signature, facts.of_fields, &mut text);
         let is_verified = key.verifies(&text, &facts.signature.octets);
         if is_verified { Ok(key.strength) } else { Err(SignatureFault::NotVerified) }
     }
 
-    /// From the bottom up, each field once; names that are left over sign the absence of a field (RFC 6376 §5.4.2).
-    fn signed_fields<'s>(&'s self, names: &'s [String]) -> impl Iterator<Item = &'s Field<'m>> {
+    /// From the bottom up, each field once; names that are left over sign the absence of a field (RFC 6376 §5.4.2). The field
+    /// that signs is never among them: it comes last, by itself (§3.7).
+    fn signed_fields<'s>(&'s self, names: &'s [String], own: &'s Field) -> impl Iterator<Item = &'s Field<'m>> {
         let fields = &self.section.fields;
         let mut below: Vec<(&str, usize)> = Vec::with_capacity(names.len());
         names.iter().filter_map(move |name| {
             let known = below.iter().position(|(known, _)| known == name);
             let end = known.and_then(|place| below.get(place)).map_or(fields.len(), |(_, end)| *end);
-            let found = fields.get(..end)?.iter().rposition(|field| field.is_named(name));
+            let found = fields.get(..end)?.iter().rposition(|field| field.is_named(name) && field.offset != own.offset);
             match known.and_then(|place| below.get_mut(place)) {
                 Some(place) => place.1 = found.unwrap_or(0),
                 None => below.push((name, found.unwrap_or(0))),

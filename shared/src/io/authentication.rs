@@ -24,10 +24,13 @@ use crate::{
     spf::{Answer, Question, QuestionKind, Session, SpfCheck, SpfResult, check_host},
 };
 
-/// Questions to DNS that SPF and the keys of signatures may ask for one message together.
-pub const MAX_QUESTIONS: usize = 30;
+/// Questions to DNS that SPF may ask for one message: ten terms, each `mx` with three hosts.
+pub const MAX_SPF_QUESTIONS: usize = 41;
 
-/// Questions that DMARC may ask after them. A question is asked up to twice, so a message causes 100 queries at most.
+/// Keys that are looked up for one message: of its signatures, and of a chain of five seals.
+pub const MAX_KEY_QUESTIONS: usize = 15;
+
+/// Questions that DMARC may ask after them. What fails is asked twice, and SPF ends with its first failure: 100 queries at most.
 pub const MAX_DMARC_QUESTIONS: usize = 20;
 
 /// For SPF as a whole, for all keys of the message, and after these for DMARC.
@@ -76,7 +79,7 @@ impl Authenticator {
     /// `check_host` (RFC 7208 §4) for the envelope sender, or for `postmaster@HELO` when there is none. What is not known
     /// after 7 s is a temporary error.
     pub async fn spf(&self, session: &Session<'_>) -> SpfCheck {
-        self.check_host(session, &QuestionCount::up_to(MAX_QUESTIONS)).await
+        self.check_host(session, &QuestionCount::up_to(MAX_SPF_QUESTIONS)).await
     }
 
     /// Judges what the sender wrote (without the header fields that SES put before it).
@@ -85,17 +88,18 @@ impl Authenticator {
         let message = SignedMessage::new(mail.message, mail.section);
         let (candidates, ignored_signatures) = candidates(&message, &mail.author.domain, now_s);
         let chain = Chain::of(&message, now_s);
-        let (count, session) = (QuestionCount::up_to(MAX_QUESTIONS), session(mail.envelope, mail.now));
-        let names = key_names(&candidates, &chain);
-        let (spf, keys) = tokio::join!(self.check_host(&session, &count), self.keys(names, &count));
+        // On accounts of their own: what one asks for must not keep another from its answer.
+        let [spf_count, key_count, dmarc_count] =
+            [MAX_SPF_QUESTIONS, MAX_KEY_QUESTIONS, MAX_DMARC_QUESTIONS].map(QuestionCount::up_to);
+        let (session, names) = (session(mail.envelope, mail.now), key_names(&candidates, &chain));
+        let (spf, keys) = tokio::join!(self.check_host(&session, &spf_count), self.keys(names, &key_count));
         let dkim: Vec<DkimSignature> = candidates.iter().map(|candidate| candidate.judge(&message, &keys)).collect();
         let arc = arc(chain, &message, &keys);
-        // What SPF and the signatures asked must not keep DMARC from its answer.
-        let dmarc_count = QuestionCount::up_to(MAX_DMARC_QUESTIONS);
         let dmarc = self.dmarc(&mail.author.domain, &spf, &dkim, &dmarc_count).await;
         let authentication =
             Authentication { spf: spf.result, spf_domain: spf.domain, dkim, ignored_signatures, arc, dmarc };
-        Authenticated { authentication, dns_queries: count.total() + dmarc_count.total() }
+        let dns_queries = [spf_count, key_count, dmarc_count].into_iter().map(QuestionCount::total).sum();
+        Authenticated { authentication, dns_queries }
     }
 
     /// All keys side by side. What is not there in time counts as not answered.
@@ -110,10 +114,9 @@ impl Authenticator {
 
     async fn check_host(&self, session: &Session<'_>, count: &QuestionCount) -> SpfCheck {
         let check = check_host(|question| self.counted_answer(question, count), session);
-        let domain = session.mail_from.rsplit_once('@').map_or(session.helo, |(_, domain)| domain);
         tokio::time::timeout(ANSWERS_WITHIN, check).await.unwrap_or_else(|_| SpfCheck {
             result: SpfResult::TempError,
-            domain: domain.to_ascii_lowercase(),
+            domain: session.domain(),
             explanation: None,
             lookups: 0,
             void_lookups: 0,
@@ -161,9 +164,12 @@ pub fn session(envelope: &Envelope, now: SystemTime) -> Session<'_> {
 /// Each once: signatures and seals of one signer share a key.
 fn key_names(candidates: &[Candidate], chain: &Result<Option<Chain>, ArcFault>) -> Vec<String> {
     let of_chain = chain.as_ref().ok().and_then(Option::as_ref).into_iter().flat_map(Chain::key_names);
-    let mut names: Vec<String> = candidates.iter().filter_map(Candidate::key_name).chain(of_chain).collect();
-    names.sort_unstable();
-    names.dedup();
+    let mut names = Vec::new();
+    for name in candidates.iter().filter_map(Candidate::key_name).chain(of_chain) {
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
     names
 }
 

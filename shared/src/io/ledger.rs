@@ -50,6 +50,8 @@ pub struct Claim {
     pub first_seen_s: u64,
     /// Whether it was judged before and deferred, and therefore counted.
     pub was_deferred: bool,
+    /// Whether an operator let it be judged again. It was counted when it was decided first.
+    pub was_reopened: bool,
     /// Claims since the last decision, this one included. Whoever died with one left no other trace.
     pub attempts: u32,
 }
@@ -75,6 +77,10 @@ pub struct Entry {
     pub disposition: Option<Disposition>,
     /// Whether the message was copied to where the disposition wants it.
     pub is_placed: bool,
+    /// Whether an operator let it go.
+    pub is_released: bool,
+    /// Whether an operator let it be judged again, and it was not judged since.
+    pub is_reopened: bool,
     /// When it was first seen and last judged, in Unix seconds.
     pub first_seen_s: u64,
     pub judged_at_s: u64,
@@ -202,10 +208,13 @@ impl Ledger {
             .table_name(&self.table.name)
             .set_key(Some(claim.entry.item_key()))
             .update_expression(
-                "SET disposition = :disposition, report_key = :report, judged_at = :now, attempts = :none \
-                 REMOVE claim_holder, claim_ends",
+                "SET disposition = :disposition, report_key = :report, judged_at = :now, attempts = :none, \
+                 reopened = :reopened \
+                 REMOVE claim_holder, claim_ends, placed_at",
             )
             .expression_attribute_values(":none", number(0))
+            // 1 while it waits to be judged again, 2 ever after, 0 when nobody asked for that.
+            .expression_attribute_values(":reopened", number(if claim.was_reopened { 2 } else { 0 }))
             .condition_expression("claim_holder = :holder")
             .expression_attribute_values(":disposition", text(disposition.as_str()))
             .expression_attribute_values(":report", text(report_key))
@@ -257,9 +266,10 @@ impl Ledger {
         let update = self.table.client.update_item().table_name(&self.table.name);
         let update = update
             .set_key(Some(entry.key.item_key()))
-            .update_expression("SET disposition = :defer, attempts = :none REMOVE placed_at")
+            .update_expression("SET disposition = :defer, attempts = :none, reopened = :yes REMOVE placed_at")
             .condition_expression("disposition IN (:quarantine, :defer)")
             .expression_attribute_values(":none", number(0))
+            .expression_attribute_values(":yes", number(1))
             .expression_attribute_values(":defer", text(Disposition::Defer.as_str()))
             .expression_attribute_values(":quarantine", text(Disposition::Quarantine.as_str()));
         update.send().await.map(drop).map_err(|error| TableError::new("reopen a judgement", error))
@@ -273,8 +283,11 @@ impl Ledger {
         let update = self.table.client.update_item().table_name(&self.table.name);
         let update = update
             .set_key(Some(entry.key.item_key()))
-            .update_expression("SET disposition = :deliver, released_by = :by, released_why = :why, released_at = :now")
-            .condition_expression("disposition IN (:quarantine, :deliver)")
+            .update_expression(
+                "SET disposition = :deliver, released_by = if_not_exists(released_by, :by), \
+                 released_why = if_not_exists(released_why, :why), released_at = if_not_exists(released_at, :now)",
+            )
+            .condition_expression("disposition = :quarantine OR attribute_exists(released_at)")
             .expression_attribute_values(":deliver", text(Disposition::Deliver.as_str()))
             .expression_attribute_values(":quarantine", text(Disposition::Quarantine.as_str()))
             .expression_attribute_values(":by", text(by))
@@ -306,6 +319,7 @@ impl Claim {
             holder: holder.to_owned(),
             first_seen_s: read_number(item, "first_seen").unwrap_or(0),
             was_deferred: disposition(item) == Some(Disposition::Defer),
+            was_reopened: read_number(item, "reopened").is_some_and(|reopened: u8| 0 < reopened),
             attempts: read_number(item, "attempts").unwrap_or(1),
         }
     }
@@ -321,6 +335,8 @@ impl Entry {
             recipients: recipients.lines().map(str::to_owned).collect(),
             disposition: disposition(item),
             is_placed: item.contains_key("placed_at"),
+            is_released: item.contains_key("released_at"),
+            is_reopened: read_number(item, "reopened") == Some(1),
             first_seen_s: read_number(item, "first_seen").unwrap_or(0),
             judged_at_s: read_number(item, "judged_at").unwrap_or(0),
         }

@@ -211,20 +211,12 @@ impl Messages {
         Ok(messages)
     }
 
-    /// Removes what SES wrote, and the report beside it, of a message that was put in its place.
-    ///
-    /// # Errors
-    /// When the bucket did not do it.
-    pub async fn clear_inbound(&self, message_id: &str) -> Result<(), MessagesError> {
-        self.clear(INBOUND, message_id).await
-    }
-
-    /// Removes a message and its report from under a prefix.
+    /// Removes a message and its report from under a prefix, the message first: only what still lies there is listed.
     ///
     /// # Errors
     /// When the bucket did not do it.
     pub async fn clear(&self, prefix: &str, message_id: &str) -> Result<(), MessagesError> {
-        for key in [report_key(prefix, message_id), format!("{prefix}{message_id}")] {
+        for key in [format!("{prefix}{message_id}"), report_key(prefix, message_id)] {
             self.client.delete_object().bucket(&self.bucket).key(key).send().await.map_err(unavailable)?;
         }
         Ok(())

@@ -10,6 +10,9 @@ use super::{
 /// More names are ignored and not an error: the domain owner has no say in them (RFC 7208 §4.6.4).
 const MAX_CLIENT_NAMES: usize = 10;
 
+/// Failures of DNS after which no more names are tried.
+const MAX_FAILURES: usize = 2;
+
 /// Asked for and confirmed at most once in an evaluation: at most 11 questions.
 #[derive(Debug)]
 pub(super) struct ClientNames<'e, L> {
@@ -17,6 +20,7 @@ pub(super) struct ClientNames<'e, L> {
     client_ip: IpAddr,
     /// `None` before they are asked for.
     names: Option<Vec<ClientName>>,
+    failures: usize,
 }
 
 /// What a question for the names has brought.
@@ -41,7 +45,7 @@ where
     F: Future<Output = Answer>,
 {
     pub(super) fn new(lookup: &'e L, client_ip: IpAddr) -> Self {
-        Self { lookup, client_ip, names: None }
+        Self { lookup, client_ip, names: None, failures: 0 }
     }
 
     pub(super) fn are_known(&self) -> bool {
@@ -60,13 +64,18 @@ where
         learnt
     }
 
-    /// The first name that is wanted and confirmed. A name that cannot be confirmed because DNS fails is skipped.
+    /// The first name that is wanted and confirmed. A name that cannot be confirmed because DNS fails is skipped; after two of
+    /// those no more are tried, as each may take its time.
     pub(super) async fn first_confirmed(&mut self, is_wanted: impl Fn(&str) -> bool) -> Option<String> {
         let kind = address_kind(self.client_ip);
         for client in self.names.iter_mut().flatten().filter(|client| is_wanted(&client.name)) {
             if client.is_confirmed.is_none() {
-                let addresses = ask(self.lookup, &client.name, kind).await.records().unwrap_or_default();
-                client.is_confirmed = Some(addresses.contains(&Data::Address(self.client_ip)));
+                if MAX_FAILURES <= self.failures {
+                    return None;
+                }
+                let addresses = ask(self.lookup, &client.name, kind).await.records();
+                self.failures += usize::from(addresses.is_none());
+                client.is_confirmed = Some(addresses.unwrap_or_default().contains(&Data::Address(self.client_ip)));
             }
             if client.is_confirmed == Some(true) {
                 return Some(client.name.clone());

@@ -22,6 +22,14 @@ pub struct Session<'s> {
     pub now: SystemTime,
 }
 
+impl Session<'_> {
+    /// The domain whose policy is asked for: lower-case A-labels, or as it was given when it is no domain.
+    #[must_use]
+    pub fn domain(&self) -> String {
+        Identity::of(self).domain.to_ascii_lowercase()
+    }
+}
+
 /// The session in the form in which macros want it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Identity {

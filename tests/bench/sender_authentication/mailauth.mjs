@@ -1,17 +1,21 @@
-// The same work by mailauth: parse, SPF, DKIM, DMARC and the header field. DNS answers come from memory.
+// The same work by mailauth: parse, SPF, DKIM, DMARC and the header field. DNS is asked through Node's own resolver at
+// ADDRESS:PORT, or answered from memory where that is `memory`.
 import { readFileSync } from 'node:fs';
+import { promises as dns } from 'node:dns';
 import { createRequire } from 'node:module';
 
-const [, , folder, seconds] = process.argv;
+const [, , folder, seconds, server] = process.argv;
 const { authenticate } = createRequire(`${folder}/`)('mailauth');
 const zone = JSON.parse(readFileSync(`${folder}/zone.json`));
-const resolver = async (name, type) => {
+const memory = async (name, type) => {
     if (type === 'TXT' && zone[name]) return [[zone[name]]];
     throw Object.assign(new Error('not found'), { code: 'ENOTFOUND' });
 };
+const asked = new dns.Resolver();
+if (server !== 'memory') asked.setServers([server]);
 const options = {
     ip: '192.0.2.1', helo: 'mail.bookshop.example', mta: 'mx.receiver.test', sender: 'b@bookshop.example',
-    resolver, disableBimi: true,
+    resolver: server === 'memory' ? memory : (name, type) => asked.resolve(name, type), disableBimi: true,
 };
 for (const name of ['rsa2048', 'ed25519']) {
     const message = readFileSync(`${folder}/${name}.eml`);

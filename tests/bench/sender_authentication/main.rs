@@ -1,6 +1,7 @@
 //! Judges the same message again and again, with warm DNS and one thread: `FOLDER` has `zone.txt` and messages.
 //!
-//! Prints a line for each message: its name and how many were judged in a second. `run.sh` compares that with others.
+//! Prints a line for each message: its name and how many were judged in a second. `run.sh` compares that with others. With
+//! `serve` it only answers DNS from the zone, and prints where.
 
 #![expect(clippy::disallowed_methods, reason = "a benchmark reads the clock")]
 
@@ -26,9 +27,14 @@ const DEADLINE: Duration = Duration::from_secs(20);
 async fn main() {
     let mut arguments = std::env::args().skip(1).filter(|argument| argument != "--bench");
     let folder = PathBuf::from(arguments.next().expect("FOLDER"));
-    let seconds: f64 = arguments.next().map_or(2.0, |text| text.parse().expect("seconds"));
+    let what = arguments.next();
     let zone = std::fs::read_to_string(folder.join("zone.txt")).expect("zone.txt");
     let server = NameServer::start(&zone, &[]).await.expect("a zone");
+    if what.as_deref() == Some("serve") {
+        println!("{}", server.address());
+        return std::future::pending().await;
+    }
+    let seconds: f64 = what.map_or(2.0, |text| text.parse().expect("seconds"));
     let authenticator = Authenticator::new(Server::At(server.address()), Duration::from_secs(1)).expect("a resolver");
     let policy = Policy {
         authserv_id: "mx.receiver.test".to_owned(),

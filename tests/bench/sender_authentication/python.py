@@ -1,4 +1,5 @@
-"""The same work by dkimpy and pyspf, without DMARC, which they do not have. DNS answers come from memory."""
+"""The same work by dkimpy and pyspf, without DMARC, which they do not have. DNS is asked through dnspython, which both use,
+at ADDRESS:PORT, or answered from memory where that is `memory`."""
 
 import json
 import pathlib
@@ -6,22 +7,33 @@ import sys
 import time
 
 import dkim
+import dns.resolver
 import spf
 
-folder, seconds = pathlib.Path(sys.argv[1]), float(sys.argv[2])
+folder, seconds, server = pathlib.Path(sys.argv[1]), float(sys.argv[2]), sys.argv[3]
 zone = json.loads((folder / "zone.json").read_text())
+asked = dns.resolver.Resolver(configure=False)
+if server != "memory":
+    address, port = server.split(":")
+    asked.nameservers, asked.port = [address], int(port)
+
+
+def text(name):
+    name = name.rstrip(".").lower()
+    if server == "memory":
+        return zone.get(name, "").encode()
+    return b"".join(asked.resolve(name, "TXT")[0].strings)
 
 
 def lookup(name, qtype, *_arguments, **_options):
-    text = zone.get(name.rstrip(".").lower())
-    return [((name, qtype), (text.encode(),))] if qtype == "TXT" and text else []
+    return [((name, qtype), (text(name),))] if qtype == "TXT" else []
 
 
 spf.DNSLookup = lookup
 
 
 def key(name, timeout=5):
-    return zone[name.decode().rstrip(".").lower()].encode()
+    return text(name.decode())
 
 
 for name in ("rsa2048", "ed25519"):

@@ -36,7 +36,8 @@ pub struct Args {
     /// The local stack to act on
     #[arg(long, global = true, value_name = "URL", default_value = "http://127.0.0.1:3000")]
     url: String,
-    /// Act on the deployed stack instead, with region and credentials as the AWS command line takes them
+    /// Act on the deployed stack instead, with region and credentials as the AWS command line takes them, and the names of the
+    /// stack's outputs in GATEPOST_TABLE, GATEPOST_BUCKET and GATEPOST_VERIFIER
     #[arg(long, global = true, conflicts_with = "url")]
     aws: bool,
     /// TOML file of settings: table, bucket and verifier of the deployed stack
@@ -99,7 +100,9 @@ pub(super) async fn run(args: Args) -> Result<(), CommandError> {
 
 async fn quarantine(args: &Args) -> Result<Quarantine, CommandError> {
     let settings = Settings::read(args.config.as_deref())?;
-    let mut read = Reader::new(|name: &str| settings.variable(name));
+    // The defaults are the names of the local stack: acting on others by mistake would be worse than asking.
+    let given = |name: &str| settings.variable(name).or_else(|| args.aws.then(String::new));
+    let mut read = Reader::new(given);
     let names = [config::TABLE, config::BUCKET, config::VERIFIER].map(|setting| read.required(setting));
     let [table, bucket, verifier] = read.finish(names)?;
     if args.aws {

@@ -80,11 +80,11 @@ async fn report(args: &Args, judge: &Judge, terms: Terms, message: &[u8]) -> Res
         Some(event) => as_stored(event, message)?,
     };
     if MAX_MESSAGE_OCTETS < message.len() {
-        return Ok(oversized(&message_id, message.len()));
+        return Ok(oversized(&judge.policy.authserv_id, &message_id, message.len()));
     }
     match arrived {
         Ok(arrived) => Ok(judge.report(&message_id, &arrived, terms, inspect(message)).await),
-        Err(finding) => Ok(unjudged(&message_id, finding)),
+        Err(finding) => Ok(unjudged(&judge.policy.authserv_id, &message_id, finding)),
     }
 }
 
