@@ -270,8 +270,8 @@ fn canonicalization(tags: &str) -> (Canonicalization, Canonicalization) {
 
 /// The last one, where there are several.
 fn tag<'t>(tags: &'t str, name: &str) -> &'t str {
-    let found = tags.split(';').filter_map(|tag| tag.split_once('=')).filter(|(tag, _)| tag.trim() == name);
-    found.last().map(|(_, value)| value.trim()).unwrap_or_default()
+    let mut found = tags.split(';').filter_map(|tag| tag.split_once('=')).filter(|(tag, _)| tag.trim() == name);
+    found.next_back().map(|(_, value)| value.trim()).unwrap_or_default()
 }
 
 async fn faults_of(attacks: Vec<Attack>, faults: impl Fn(&Attack, &Report) -> Vec<String>) -> Vec<String> {

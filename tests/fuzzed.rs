@@ -16,8 +16,10 @@ use gatepost_verify_inbound::{boundary::Boundary, event::MessageId};
 
 const NOW: u64 = 1_795_000_000;
 
+type Target = (&'static str, fn(&[u8]));
+
 /// Every target by the name of its folder of seeds.
-pub(crate) const TARGETS: [(&str, fn(&[u8])); 6] = [
+pub(crate) const TARGETS: [Target; 6] = [
     ("header_section", header_section),
     ("from_field", from_field),
     ("spf_record", spf_record),

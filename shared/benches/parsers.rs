@@ -48,7 +48,7 @@ fn parsers(criterion: &mut Criterion) {
     criterion.bench_function("signature field", |b| {
         b.iter(|| {
             SignatureFacts::of(black_box(SIGNATURE.as_bytes()), 1_795_024_931).map(|facts| facts.signed_fields.len())
-        })
+        });
     });
     criterion.bench_function("SPF record", |b| b.iter(|| Record::parse(black_box(RECORD.as_bytes())).is_ok()));
     let session = Session {
@@ -61,7 +61,7 @@ fn parsers(criterion: &mut Criterion) {
     criterion.bench_function("SPF evaluation with four look-ups", |b| {
         b.iter(|| {
             futures_util::FutureExt::now_or_never(check_host(answer, black_box(&session))).map(|check| check.lookups)
-        })
+        });
     });
 }
 

@@ -61,7 +61,7 @@ enum Answer {
 }
 
 impl Dns {
-    /// `timeout` is for one try of a query, of which there are two; a question as a whole may take three times as long.
+    /// `timeout` is for one query; a question as a whole, which may need several, may take three times as long.
     ///
     /// # Errors
     /// When the system's configuration cannot be read.
@@ -141,7 +141,7 @@ fn addresses(answer: Answer) -> Vec<IpAddr> {
     records.iter().filter_map(RData::ip_addr).collect()
 }
 
-/// A resolver with a cache of its own. `timeout` is for one try of a query, of which there are two.
+/// A resolver with a cache of its own. `timeout` is for a query, which is sent twice within it.
 ///
 /// # Errors
 /// When the system's configuration cannot be read.
@@ -151,7 +151,8 @@ pub(super) fn resolver(server: NameServer, timeout: Duration) -> Result<TokioRes
         NameServer::At(address) => (only(address), ResolverOpts::default()),
     };
     options.timeout = timeout;
-    options.attempts = 1;
+    // One: within its time hickory sends a query over UDP again.
+    options.attempts = 0;
     options.cache_size = CACHED_ANSWERS;
     options.positive_max_ttl = Some(LONGEST_TTL);
     options.negative_max_ttl = Some(LONGEST_NEGATIVE_TTL);
