@@ -426,6 +426,7 @@ mod tests {
             (" ceo@bank.example\r\n .evil.example", WhiteSpaceInAddress),
             (" <=?utf-8?q?ceo?=@bank.example>", EncodedWordInAddress),
             (" ceo@=?utf-8?q?bank.example?=", EncodedWordInAddress),
+            (" \"=?utf-8?q?ceo?=\"@bank.example", EncodedWordInAddress),
             (" \"ceo@bank.example\"@evil.example", QuotedLocalPart),
             (" <\"ceo@bank.example>\"@evil.example>", QuotedLocalPart),
             (" \"\"@bank.example", QuotedLocalPart),

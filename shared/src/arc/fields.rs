@@ -235,6 +235,14 @@ mod tests {
     }
 
     #[test]
+    fn results_that_are_too_long_fail_the_chain() {
+        let results = |octets: usize| format!("{RESULTS}{}", "x".repeat(octets));
+        assert_eq!(fault(&results(1_000), SIGNATURE, SEAL), None);
+        let too_long = ArcFault::Tags(ArcField::AuthenticationResults, SignatureFault::TagList(TagListFault::TooLong));
+        assert_eq!(fault(&results(MAX_TAG_LIST_OCTETS), SIGNATURE, SEAL), Some(too_long));
+    }
+
+    #[test]
     fn a_seal_has_the_tags_of_a_seal() {
         let tags = |fault| Some(ArcFault::Tags(ArcField::Seal, fault));
         let list = |fault| tags(SignatureFault::TagList(fault));

@@ -30,7 +30,8 @@ pub const MAX_SPF_QUESTIONS: usize = 41;
 /// Keys that are looked up for one message: of its signatures, and of a chain of five seals.
 pub const MAX_KEY_QUESTIONS: usize = 15;
 
-/// Questions that DMARC may ask after them. What is not answered is sent twice, and SPF ends with its first failure: 100 queries at most.
+/// Questions that DMARC may ask after them. What is not answered is sent up to three times, and no evaluation goes on after
+/// failures: 100 queries at most.
 pub const MAX_DMARC_QUESTIONS: usize = 20;
 
 /// For SPF as a whole, for all keys of the message, and after these for DMARC.

@@ -141,7 +141,7 @@ fn addresses(answer: Answer) -> Vec<IpAddr> {
     records.iter().filter_map(RData::ip_addr).collect()
 }
 
-/// A resolver with a cache of its own. `timeout` is for a query, which is sent twice within it.
+/// A resolver with a cache of its own. `timeout` is for a query, which is sent up to three times within it.
 ///
 /// # Errors
 /// When the system's configuration cannot be read.
