@@ -245,11 +245,10 @@ impl Field<'_> {
     }
 
     /// The value on one line: line ends dropped (RFC 5322 §2.2.3), white space around it trimmed, octets that are not
-    /// UTF-8 replaced by U+FFFD.
+    /// UTF-8 replaced by U+FFFD. A CR that ends no line stays.
     #[must_use]
     pub fn unfolded(&self) -> String {
-        let mut text = String::from_utf8_lossy(self.value).into_owned();
-        text.retain(|character| !matches!(character, '\r' | '\n'));
+        let text = String::from_utf8_lossy(self.value).replace("\r\n", "").replace('\n', "");
         text.trim_matches([' ', '\t']).to_owned()
     }
 }
@@ -405,6 +404,7 @@ mod tests {
         let field = section.fields[1];
         assert_eq!((field.offset, field.value_offset, field.end, section.body_offset), (6, 8, 16, 18));
         assert_eq!(section.fields[1].unfolded(), "2 3");
+        assert_eq!(HeaderSection::parse(b"A: 1\r2\r\n\t3\n 4\r\n\r\n").fields[0].unfolded(), "1\r2\t3 4");
     }
 
     #[test]
