@@ -10,8 +10,10 @@ Prints the survivors; exits with 1 when there is one that is not among those in 
 """
 
 import argparse
+import os
 import pathlib
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -54,15 +56,20 @@ def mutants(path):
             yield at + 1, text.strip() or "(not called)", lines[:at] + [text] + lines[at + 1 :]
 
 
-def outcome(command, folder):
-    """What the tests make of the mutant: killed, survived, or no program."""
+def outcome(command, folder, within=90):
+    """What the tests make of the mutant: killed, survived, or no program. One that runs on and on is noticed, and so killed."""
+    done = subprocess.Popen(
+        command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+    )
     try:
-        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300)
+        output, _ = done.communicate(timeout=within)
     except subprocess.TimeoutExpired:
+        os.killpg(done.pid, signal.SIGKILL)
+        done.wait()
         return "killed"
     if done.returncode == 0:
         return "survived"
-    return "killed" if "test result" in done.stdout or "panicked" in done.stdout + done.stderr else "no program"
+    return "killed" if "test result" in output or "panicked" in output else "no program"
 
 
 def main():
@@ -74,7 +81,7 @@ def main():
     unit = ["cargo", "test", "--quiet", "--offline", "--lib", "--", "--test-threads=2"]
     suites = ["cargo", "test", "--quiet", "--offline", "--workspace", "--test", "gatepost", "--", "attacks::", "conformance::"]
     known = {line.split("  ")[0] for line in (HERE / "survivors.txt").read_text().splitlines() if line[:1] not in ("", "#")}
-    if not options.list and outcome(unit, HERE) != "survived":
+    if not options.list and outcome(unit, HERE, within=900) != "survived":
         sys.exit("the tests fail without any mutant")
     counts, survivors, started = {}, [], time.monotonic()
     for name in FILES:
@@ -91,7 +98,7 @@ def main():
                 path.write_text("\n".join(changed))
                 result = outcome(unit, HERE)
                 if result == "survived" and options.full:
-                    result = outcome(suites, ROOT)
+                    result = outcome(suites, ROOT, within=900)
             finally:
                 path.write_text(original)
             counts[result] = counts.get(result, 0) + 1
