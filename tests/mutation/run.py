@@ -73,6 +73,8 @@ def outcome(command, folder, within=90):
 
 
 def main():
+    # Whoever ends the run gets the file back that was being changed.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--list", action="store_true", help="only print the mutants")
     options.add_argument("--only", default="", help="only mutants whose file or line has this text")

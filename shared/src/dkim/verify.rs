@@ -196,3 +196,26 @@ fn may_align(field: &Field, author_domain: &str) -> bool {
     let domain = tags.get("d").unwrap_or_default();
     !domain.is_empty() && (is_at_or_under(domain, author_domain) || is_at_or_under(author_domain, domain))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_signature_over_more_header_than_anybody_reads_does_not_count() {
+        let tags = " v=1; a=ed25519-sha256; d=bank.example; s=s; h=from:x; b=AAAA; bh=47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=";
+        let facts = SignatureFacts::of(tags.as_bytes(), 1).expect("a signature");
+        let record = format!("k=ed25519; p={}", "A".repeat(43));
+        let answer = Answer::Records(vec![Data::Text(record.into_bytes())]);
+        let keys = KeyRecords::new([(facts.signer.key_name(), answer)]);
+        for (octets, expected) in
+            [(1_000, SignatureFault::NotVerified), (MAX_SIGNED_OCTETS, SignatureFault::TooMuchSigned)]
+        {
+            let message = format!("X: {}\r\nFrom: a@bank.example\r\nDKIM-Signature:{tags}\r\n\r\n", "x".repeat(octets));
+            let section = HeaderSection::parse(message.as_bytes());
+            let field = section.fields_named("DKIM-Signature").next().expect("the signature");
+            let signed = SignedMessage::new(message.as_bytes(), &section);
+            assert_eq!(signed.verify(&facts, field, &keys), Err(expected), "{octets}");
+        }
+    }
+}
