@@ -2,7 +2,7 @@
 
 use std::{fmt::Display, str::FromStr, time::Duration};
 
-use crate::rate_limit::Quota;
+use crate::{address::Domain, rate_limit::Quota};
 
 /// One setting as the README documents it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,6 +34,8 @@ settings! {
     LIMITS_REQUESTS_PER_MINUTE = "GATEPOST_LIMITS_REQUESTS_PER_MINUTE", "200";
     LIMITS_BURST = "GATEPOST_LIMITS_BURST", "140";
     LIMITS_TIMEOUT_MS = "GATEPOST_LIMITS_TIMEOUT_MS", "150";
+    VALIDATION_OVERRIDES = "GATEPOST_VALIDATION_OVERRIDES", "";
+    DATA_REFRESH_SECONDS = "GATEPOST_DATA_REFRESH_SECONDS", "300";
     DNS_TIMEOUT_MS = "GATEPOST_DNS_TIMEOUT_MS", "800";
     INBOUND_OVERRIDES = "GATEPOST_INBOUND_OVERRIDES", "";
     INBOUND_DEADLINE_MS = "GATEPOST_INBOUND_DEADLINE_MS", "20000";
@@ -123,6 +125,10 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         }
     }
 
+    pub fn seconds(&mut self, setting: Setting) -> Duration {
+        Duration::from_secs(self.number(setting, 1))
+    }
+
     pub fn millis(&mut self, setting: Setting) -> Duration {
         Duration::from_millis(self.number(setting, 1))
     }
@@ -131,6 +137,18 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
     pub fn list(&self, setting: Setting) -> Vec<String> {
         let text = self.text(setting);
         text.split(',').map(|item| item.trim().to_ascii_lowercase()).filter(|item| !item.is_empty()).collect()
+    }
+
+    /// Domains separated by commas; each that is none is a fault.
+    pub fn domains(&mut self, setting: Setting) -> Vec<Domain> {
+        let mut domains = Vec::new();
+        for text in self.list(setting) {
+            match Domain::parse(&text) {
+                Ok(domain) => domains.push(domain),
+                Err(error) => self.refuse(setting, &format!("{text}: {error}")),
+            }
+        }
+        domains
     }
 
     /// Adds a fault of a value that was read as text.

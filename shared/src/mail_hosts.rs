@@ -13,6 +13,29 @@ pub struct MailHost {
     pub addresses: Vec<IpAddr>,
 }
 
+/// What DNS tells about a domain that an address is judged by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hosts {
+    /// Who receives its mail.
+    pub mail: MailHosts,
+    /// Who answers for it: lower-case A-labels. Empty when nobody was asked or the name is no zone of its own.
+    pub name_servers: Vec<String>,
+}
+
+impl From<MailHosts> for Hosts {
+    fn from(mail: MailHosts) -> Self {
+        Self { mail, name_servers: Vec::new() }
+    }
+}
+
+impl Hosts {
+    /// Names of mail hosts and name servers.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        let mail_hosts = self.mail.hosts().iter().map(|host| host.name.as_str());
+        mail_hosts.chain(self.name_servers.iter().map(String::as_str))
+    }
+}
+
 /// The answer to "who receives mail for this domain?".
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum MailHosts {
@@ -67,6 +90,12 @@ impl MailHosts {
         matches!(self, Self::Implicit(_))
     }
 
+    /// Whether some host, though not every one, has only addresses that cannot be reached from the public internet.
+    #[must_use]
+    pub fn partly_private(&self) -> bool {
+        !self.only_private() && self.hosts().iter().any(MailHost::is_private)
+    }
+
     /// Whether addresses are known and none of them can be reached from the public internet.
     ///
     /// A host whose addresses are unknown counts as reachable: absence of knowledge accuses nobody.
@@ -81,6 +110,14 @@ impl MailHosts {
 }
 
 impl MailHost {
+    /// Whether the host is in the network that throw-away providers share: more than 1,400 listed domains had their mail
+    /// host in it in 2026.
+    #[must_use]
+    pub fn is_among_disposable(&self) -> bool {
+        let in_network = |address: &IpAddr| matches!(address, IpAddr::V4(v4) if matches!(v4.octets(), [198, 133, 158 | 159, _]));
+        self.addresses.iter().any(in_network)
+    }
+
     fn is_private(&self) -> bool {
         self.name == "localhost" || self.name.ends_with(".localhost") || all_private(&self.addresses)
     }

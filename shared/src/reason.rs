@@ -14,6 +14,12 @@ pub enum Severity {
 }
 
 impl Severity {
+    /// Reads the word of the wire format; `None` for any other.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        [Self::Info, Self::Review, Self::Reject].into_iter().find(|severity| severity.as_str() == word)
+    }
+
     /// The word of the wire format.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -36,7 +42,7 @@ impl fmt::Display for Severity {
 pub struct Reason {
     /// The stable code.
     pub code: ReasonCode,
-    /// The weight it has here: [`ReasonCode::severity`], unless the flow asks for less.
+    /// The weight it has here: [`ReasonCode::severity`], unless flow or client weigh it otherwise.
     pub severity: Severity,
     /// One sentence for a person, printable and free of the address itself.
     pub detail: String,
@@ -80,6 +86,12 @@ macro_rules! reason_codes {
             /// Every code, in the order of the README table.
             pub const ALL: &[Self] = &[$(Self::$variant,)+];
 
+            /// Reads the code of the wire format; `None` for any other.
+            #[must_use]
+            pub fn parse(code: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|known| known.as_str() == code)
+            }
+
             /// The `snake_case` code of the wire format.
             #[must_use]
             pub const fn as_str(self) -> &'static str {
@@ -92,7 +104,7 @@ macro_rules! reason_codes {
                 match self { $(Self::$variant => Subject::$subject,)+ }
             }
 
-            /// The severity unless a flow lowers it.
+            /// The severity, unless a flow or a client weighs it otherwise.
             #[must_use]
             pub const fn severity(self) -> Severity {
                 match self { $(Self::$variant => Severity::$severity,)+ }
@@ -185,10 +197,18 @@ reason_codes! {
         "A dot-separated piece of the local-part mixes writing directions.";
     MixedScriptLocalPart = "mixed_script_local_part", Form, Reject, "UTS 39 §5.2",
         "The local-part mixes scripts that no language writes together.";
-    EncodedLineBreak = "encoded_line_break", Form, Review, "RFC 3986 §2.1",
-        "The text has a percent-encoded line break, which a careless decoder turns into a header.";
+    EncodedLineBreak = "encoded_line_break", Form, Review, "RFC 3986 §2.1, RFC 2047 §2",
+        "The text has a line break in percent-encoding or in an encoded word, which a careless decoder turns into a header.";
+    InjectionPattern = "injection_pattern", Form, Review, "CWE-74",
+        "The text has a fragment of SQL, a template, a shell command or markup that no address needs.";
     HomographDomain = "homograph_domain", Form, Review, "UTS 39 §4, §5.2",
         "A label of the domain mixes scripts, or reads like ASCII without being it.";
+    LookAlikeDomain = "look_alike_domain", Form, Review, "UTS 39 §4",
+        "The domain reads like a protected or well-known one: digits for letters, or letters swapped.";
+    UnknownTopLevelDomain = "unknown_top_level_domain", Form, Review, "IANA root zone database",
+        "The top-level domain was not in the root zone when the list was built.";
+    DomainDecoded = "domain_decoded", Form, Info, "RFC 5891 §4",
+        "The domain was written in A-labels; people see it decoded.";
     EmojiDomain = "emoji_domain", Form, Review, "RFC 5892 §2",
         "The domain has an emoji, which IDNA2008 does not allow.";
     DomainMapped = "domain_mapped", Form, Info, "UTS 46 §4",
@@ -203,21 +223,27 @@ reason_codes! {
         "The domain states that it accepts no mail.";
     NoMailHost = "no_mail_host", Host, Reject, "RFC 5321 §5.1",
         "The domain exists but has neither MX nor address records.";
-    DisposableDomain = "disposable_domain", Host, Reject, "disposable.txt",
+    DeniedDomain = "denied_domain", Host, Reject, "overlay",
+        "The domain is kept out by a decision of the team.";
+    DisposableDomain = "disposable_domain", Host, Reject, "domain list",
         "The domain hands out throw-away mailboxes.";
-    DisposableMailHost = "disposable_mail_host", Host, Review, "disposable.txt",
-        "The mail of the domain is received by a provider of throw-away mailboxes.";
-    LikelyTypo = "likely_typo", Host, Review, "providers.txt",
+    DisposableMailHost = "disposable_mail_host", Host, Review, "domain list",
+        "A provider of throw-away mailboxes receives the mail of the domain or runs its name servers.";
+    LikelyTypo = "likely_typo", Host, Review, "domain list",
         "The domain is probably a misspelling of a well-known provider or top-level domain.";
     MxNotPublic = "mx_not_public", Host, Review, "RFC 6890",
         "Every mail host has only loopback, private or reserved addresses.";
+    MxPartlyPublic = "mx_partly_public", Host, Info, "RFC 6890",
+        "Some mail hosts have loopback, private or reserved addresses, others do not.";
     DnsTemperror = "dns_temperror", Host, Review, "RFC 5321 §5.1",
         "The name servers did not answer in time; ask again later.";
     ImplicitMx = "implicit_mx", Host, Info, "RFC 5321 §5.1",
         "The domain has no MX record; its address record serves as the mail host.";
     DnsNotChecked = "dns_not_checked", Host, Info, "RFC 5321 §5.1",
         "The domain was not looked up.";
-    AliasDomain = "alias_domain", Host, Info, "providers.txt",
+    AllowedDomain = "allowed_domain", Host, Info, "overlay",
+        "The domain is let in by a decision of the team, whatever lists and similarity say.";
+    AliasDomain = "alias_domain", Host, Info, "domain list",
         "The domain belongs to a forwarding service that hides a lasting mailbox.";
     RoleAccount = "role_account", Host, Info, "RFC 2142",
         "The local-part names a function, not a person.";

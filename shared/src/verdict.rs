@@ -1,54 +1,13 @@
-//! The verdict on an address: a pure function of its text, its mail hosts and the flow that asks.
+//! The verdict on an address: a pure function of its text, of what DNS and lists know about its domain, and of who asks.
 
-use crate::address::Domain;
-use crate::address::{Examination, Mailbox, ProviderKind, is_disposable, is_role, provider_kind, suggest_domain};
-use crate::mail_hosts::MailHosts;
+use crate::address::{Domain, Examination, Mailbox, is_role, suggest_domain};
+use crate::domain_list::{Class, DomainList, Listing};
+use crate::flow::Flow;
+use crate::look_alike::LookAlikes;
+use crate::mail_hosts::{Hosts, MailHost, MailHosts};
+use crate::overlay::{Opinion, Overlay};
 use crate::reason::{Reason, ReasonCode, Severity};
-
-/// What the caller is about to do with the address.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub enum Flow {
-    /// A new account.
-    Signup,
-    /// A reset link for an account that exists.
-    PasswordReset,
-    /// A login code for an account that exists.
-    Login,
-    /// A subscription.
-    Newsletter,
-    /// Anything else.
-    #[default]
-    Other,
-}
-
-impl Flow {
-    /// Every flow.
-    pub const ALL: [Self; 5] = [Self::Signup, Self::PasswordReset, Self::Login, Self::Newsletter, Self::Other];
-
-    /// Reads the word of the wire format; `None` for any other.
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|flow| flow.as_str() == text)
-    }
-
-    /// The word of the wire format and the first part of a series name.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Signup => "signup",
-            Self::PasswordReset => "password_reset",
-            Self::Login => "login",
-            Self::Newsletter => "newsletter",
-            Self::Other => "other",
-        }
-    }
-
-    /// Whether the address belongs to an account already, whose owner must not be locked out by a newer list.
-    #[must_use]
-    pub const fn has_account(self) -> bool {
-        matches!(self, Self::PasswordReset | Self::Login)
-    }
-}
+use crate::weights::Weights;
 
 /// What is to be done with an address. Ordered: the later, the stricter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -112,33 +71,124 @@ pub struct Verdict {
     pub flags: Flags,
 }
 
+/// Who asks, and what is known to an instance: everything that is not of the address.
+#[derive(Clone, Copy)]
+pub struct Context<'a> {
+    pub flow: Flow,
+    /// The client, as the overlay names it.
+    pub client: &'a str,
+    pub weights: &'a Weights,
+    pub list: &'a DomainList,
+    pub overlay: &'a Overlay,
+    pub look_alikes: &'a LookAlikes,
+}
+
+impl Context<'_> {
+    /// Whether the text alone is enough to reject, so that nobody needs to ask DNS.
+    #[must_use]
+    pub fn refuses(&self, examination: &Examination) -> bool {
+        examination.findings.iter().any(|reason| self.weights.severity(reason, self.flow) == Severity::Reject)
+    }
+}
+
 impl Verdict {
     /// Judges without clock or network, so that a test can state every case.
     ///
     /// One reason of severity reject rejects; reasons to review never add up to a rejection, and an unanswered
     /// DNS question is a reason to review.
     #[must_use]
-    pub fn new(examination: &Examination, mail_hosts: &MailHosts, flow: Flow) -> Self {
-        let mailbox = examination.mailbox.as_ref();
-        let meant = mailbox.and_then(|mailbox| suggest_domain(&mailbox.domain));
+    pub fn new(examination: &Examination, hosts: &Hosts, context: &Context<'_>) -> Self {
         let mut reasons = examination.findings.clone();
-        if let Some(mailbox) = mailbox {
-            reasons.extend(judge_mailbox(mailbox, meant.as_ref()));
-            reasons.extend(judge_mail_hosts(mail_hosts));
+        let known = examination.mailbox.as_ref().map(|mailbox| Known::of(mailbox, context));
+        if let Some(known) = &known {
+            reasons.extend(known.reasons());
+            reasons.extend(judge_hosts(hosts, known, context.list));
         }
         for reason in &mut reasons {
-            reason.severity = severity_in(flow, reason);
+            reason.severity = context.weights.severity(reason, context.flow);
         }
         reasons.sort_by_key(|reason| std::cmp::Reverse(reason.severity));
-        let suggestion = mailbox.zip(meant).map(|(mailbox, domain)| format!("{}@{domain}", mailbox.local_part));
         Self {
             decision: decide(&reasons),
             risk: risk(&reasons),
-            flags: flags(examination, &reasons),
-            suggestion,
+            flags: flags(examination, known.as_ref(), &reasons),
+            suggestion: known.and_then(|known| known.suggestion()),
             reasons,
         }
     }
+}
+
+/// What lists and comparison know about a mailbox.
+struct Known<'a> {
+    mailbox: &'a Mailbox,
+    opinion: Option<Opinion>,
+    listing: Option<Listing>,
+    meant: Option<Domain>,
+    imitated: Option<&'a str>,
+    is_under_top_level: bool,
+}
+
+impl<'a> Known<'a> {
+    /// A name that a team has let in, or that is known as a mailbox provider, is nobody's misspelling or look-alike.
+    fn of(mailbox: &'a Mailbox, context: &Context<'a>) -> Self {
+        let domain = &mailbox.domain;
+        let listing = context.list.listing(domain);
+        let opinion = context.overlay.opinion(context.client, domain);
+        let is_itself = opinion == Some(Opinion::Allow) || listing.is_some_and(|listing| listing.class.is_lasting());
+        let meant = if is_itself { None } else { suggest_domain(domain, context.list) };
+        let imitated = if is_itself || meant.is_some() { None } else { context.look_alikes.imitated(domain) };
+        let is_under_top_level = listing.is_some() || context.list.is_top_level(domain.top_level());
+        Self { mailbox, opinion, listing, meant, imitated, is_under_top_level }
+    }
+
+    fn reasons(&self) -> impl Iterator<Item = Reason> {
+        let role = is_role(&self.mailbox.local_part).then(|| ReasonCode::RoleAccount.into());
+        [self.of_opinion(), self.of_listing(), self.of_comparison(), self.of_top_level(), role].into_iter().flatten()
+    }
+
+    fn of_opinion(&self) -> Option<Reason> {
+        self.opinion.map(|opinion| match opinion {
+            Opinion::Allow => ReasonCode::AllowedDomain.into(),
+            Opinion::Deny => ReasonCode::DeniedDomain.into(),
+        })
+    }
+
+    fn of_listing(&self) -> Option<Reason> {
+        let listing = self.listing?;
+        match listing.class {
+            Class::Alias => Some(ReasonCode::AliasDomain.into()),
+            Class::Disposable if self.opinion != Some(Opinion::Allow) => Some(disposable(listing)),
+            Class::TypoSquat if self.opinion != Some(Opinion::Allow) && self.meant.is_none() => Some(disposable(listing)),
+            Class::Disposable | Class::TypoSquat | Class::TopLevel | Class::Free | Class::Paid => None,
+        }
+    }
+
+    /// A misspelling comes before the lists: those hold `gmial.com`.
+    fn of_comparison(&self) -> Option<Reason> {
+        let typo = |meant| Reason::new(ReasonCode::LikelyTypo, format!("The domain is probably a misspelling of {meant}."));
+        let look_alike = |name| Reason::new(ReasonCode::LookAlikeDomain, format!("The domain reads like {name}."));
+        self.meant.as_ref().map(typo).or_else(|| self.imitated.map(look_alike))
+    }
+
+    /// What is refused for its form needs no second word about its end.
+    fn of_top_level(&self) -> Option<Reason> {
+        let has_words = self.mailbox.domain.labels().count() > 1 && self.mailbox.domain.top_level().len() > 1;
+        let is_unknown = has_words && !self.is_under_top_level && self.meant.is_none();
+        is_unknown.then(|| ReasonCode::UnknownTopLevelDomain.into())
+    }
+
+    fn suggestion(&self) -> Option<String> {
+        Some(format!("{}@{}", self.mailbox.local_part, self.meant.as_ref()?))
+    }
+
+    fn is(&self, class: Class) -> bool {
+        self.listing.is_some_and(|listing| listing.class == class)
+    }
+}
+
+fn disposable(listing: Listing) -> Reason {
+    let sources = if listing.sources == 1 { "1 list".to_owned() } else { format!("{} lists", listing.sources) };
+    Reason::new(ReasonCode::DisposableDomain, format!("The domain hands out throw-away mailboxes, by {sources}."))
 }
 
 fn decide(reasons: &[Reason]) -> Decision {
@@ -152,8 +202,10 @@ fn decide(reasons: &[Reason]) -> Decision {
 /// Reasons count as independent, so that two doubts weigh more than one and never as much as a rejection.
 fn risk(reasons: &[Reason]) -> f64 {
     let harmless = reasons.iter().map(|reason| 1.0 - weight(reason)).product::<f64>();
+    let is_rejected = decide(reasons) == Decision::Reject;
     // Two decimals: more would claim a precision that nobody measured.
-    ((1.0 - harmless) * 100.0).round() / 100.0
+    let risk = ((1.0 - harmless) * 100.0).round() / 100.0;
+    if is_rejected { risk } else { risk.min(0.99) }
 }
 
 const fn weight(reason: &Reason) -> f64 {
@@ -166,34 +218,8 @@ const fn weight(reason: &Reason) -> f64 {
     }
 }
 
-/// A disposable address may open no account, and still is the one to which an existing account's link must go.
-const fn severity_in(flow: Flow, reason: &Reason) -> Severity {
-    match reason.code {
-        ReasonCode::DisposableDomain if flow.has_account() => Severity::Review,
-        _ => reason.severity,
-    }
-}
-
-fn judge_mailbox(mailbox: &Mailbox, meant: Option<&Domain>) -> Vec<Reason> {
-    let domain = &mailbox.domain;
-    let mut reasons = Vec::new();
-    // A misspelling comes before the lists: those hold `gmial.com`.
-    if let Some(meant) = meant {
-        reasons.push(Reason::new(ReasonCode::LikelyTypo, format!("The domain is probably a misspelling of {meant}.")));
-    } else if is_disposable(domain) {
-        reasons.push(ReasonCode::DisposableDomain.into());
-    }
-    if provider_kind(domain) == Some(ProviderKind::Alias) {
-        reasons.push(ReasonCode::AliasDomain.into());
-    }
-    if is_role(&mailbox.local_part) {
-        reasons.push(ReasonCode::RoleAccount.into());
-    }
-    reasons
-}
-
-fn judge_mail_hosts(mail_hosts: &MailHosts) -> Vec<Reason> {
-    let answer = match mail_hosts {
+fn judge_hosts(hosts: &Hosts, known: &Known<'_>, list: &DomainList) -> impl Iterator<Item = Reason> {
+    let answer = match &hosts.mail {
         MailHosts::Mx(_) => None,
         MailHosts::Implicit(_) => Some(ReasonCode::ImplicitMx),
         MailHosts::NullMx => Some(ReasonCode::NullMx),
@@ -202,24 +228,31 @@ fn judge_mail_hosts(mail_hosts: &MailHosts) -> Vec<Reason> {
         MailHosts::TempError => Some(ReasonCode::DnsTemperror),
         MailHosts::NotChecked => Some(ReasonCode::DnsNotChecked),
     };
-    let not_public = mail_hosts.only_private().then_some(ReasonCode::MxNotPublic);
-    let disposable = mail_hosts.hosts().iter().any(|host| Domain::parse(&host.name).as_ref().is_ok_and(is_disposable));
-    let codes = [answer, not_public, disposable.then_some(ReasonCode::DisposableMailHost)];
-    codes.into_iter().flatten().map(Reason::from).collect()
+    let not_public = hosts.mail.only_private().then_some(ReasonCode::MxNotPublic);
+    let partly_public = hosts.mail.partly_private().then_some(ReasonCode::MxPartlyPublic);
+    let is_believed = known.opinion != Some(Opinion::Allow) && !known.is(Class::Disposable);
+    let disposable = (is_believed && are_disposable(hosts, list)).then_some(ReasonCode::DisposableMailHost);
+    [answer, not_public, partly_public, disposable].into_iter().flatten().map(Reason::from)
 }
 
-fn flags(examination: &Examination, reasons: &[Reason]) -> Flags {
+/// Whether a host is listed or lies under a listed name, or is where throw-away providers have theirs.
+fn are_disposable(hosts: &Hosts, list: &DomainList) -> bool {
+    let is_listed = |name| Domain::parse(name).is_ok_and(|host| list.class(&host) == Some(Class::Disposable));
+    hosts.names().any(is_listed) || hosts.mail.hosts().iter().any(MailHost::is_among_disposable)
+}
+
+fn flags(examination: &Examination, known: Option<&Known<'_>>, reasons: &[Reason]) -> Flags {
     let has = |code| reasons.iter().any(|reason| reason.code == code);
-    let kind = examination.mailbox.as_ref().and_then(|mailbox| provider_kind(&mailbox.domain));
+    let is = |class| known.is_some_and(|known| known.is(class));
     Flags {
         syntax_valid: examination.syntax_valid(),
         injection: examination.injection(),
         requires_smtputf8: examination.requires_smtputf8(),
         disposable: has(ReasonCode::DisposableDomain) || has(ReasonCode::DisposableMailHost),
-        alias: has(ReasonCode::AliasDomain),
+        alias: is(Class::Alias),
         role: has(ReasonCode::RoleAccount),
-        free: kind == Some(ProviderKind::Free),
-        homograph: examination.homograph(),
+        free: is(Class::Free),
+        homograph: examination.homograph() || has(ReasonCode::LookAlikeDomain),
         special_use: examination.special_use(),
     }
 }
@@ -228,15 +261,40 @@ fn flags(examination: &Examination, reasons: &[Reason]) -> Flags {
 mod tests {
     use super::*;
     use crate::address::examine;
-    use crate::mail_hosts::MailHost;
+    use crate::overlay::EVERYONE;
 
     fn mx(name: &str, address: &str) -> MailHosts {
         let addresses = vec![address.parse().expect("a literal of this test")];
         MailHosts::Mx(vec![MailHost { name: name.to_owned(), preference: 10, addresses }])
     }
 
+    fn verdict(text: &str, mail_hosts: &MailHosts, flow: Flow) -> Verdict {
+        let overlay = overlay();
+        let context = Context {
+            flow,
+            client: "shop",
+            weights: &Weights::default(),
+            list: &DomainList::embedded(),
+            overlay: &overlay,
+            look_alikes: &LookAlikes::new(&[]),
+        };
+        Verdict::new(&examine(text), &mail_hosts.clone().into(), &context)
+    }
+
+    fn overlay() -> Overlay {
+        let mut overlay = Overlay::default();
+        for (client, name, opinion) in [
+            (EVERYONE, "denied.example", Opinion::Deny),
+            (EVERYONE, "guerrillamail.com", Opinion::Allow),
+            ("shop", "yaho.com", Opinion::Allow),
+        ] {
+            overlay.add(client, &Domain::parse(name).expect(name), opinion);
+        }
+        overlay
+    }
+
     fn judge(text: &str, mail_hosts: &MailHosts, flow: Flow) -> (&'static str, Vec<&'static str>) {
-        let verdict = Verdict::new(&examine(text), mail_hosts, flow);
+        let verdict = verdict(text, mail_hosts, flow);
         (verdict.decision.as_str(), verdict.reasons.iter().map(|reason| reason.code.as_str()).collect())
     }
 
@@ -258,6 +316,13 @@ mod tests {
             ("ann@example.com", &MailHosts::TempError, "review", vec!["dns_temperror"]),
             ("ann@example.com", &MailHosts::NotChecked, "accept", vec!["dns_not_checked"]),
             ("ann", &MailHosts::NotChecked, "reject", vec!["missing_at_sign"]),
+            ("ann@denied.example", &public, "reject", vec!["denied_domain"]),
+            ("ann@guerrillamail.com", &public, "accept", vec!["allowed_domain"]),
+            ("ann@guerrillamail.com", &MailHosts::NxDomain, "reject", vec!["nxdomain", "allowed_domain"]),
+            ("ann@yaho.com", &public, "accept", vec!["allowed_domain"]),
+            ("ann@paypa1.com", &public, "review", vec!["look_alike_domain"]),
+            ("ann@example.nosuchtld", &public, "review", vec!["unknown_top_level_domain"]),
+            ("ann@example.com", &mx("mx.example.com", "198.133.159.7"), "review", vec!["disposable_mail_host"]),
         ] {
             assert_eq!(judge(text, mail_hosts, Flow::Signup), (decision, reasons), "{text} {mail_hosts:?}");
         }
@@ -287,14 +352,14 @@ mod tests {
             ("ann@gmial.com", &not_public, 0.78),
             ("ann@example.com", &MailHosts::NxDomain, 1.0),
         ] {
-            let verdict = Verdict::new(&examine(text), mail_hosts, Flow::Signup);
+            let verdict = verdict(text, mail_hosts, Flow::Signup);
             assert!((verdict.risk - expected).abs() < 1e-9, "{text}: {}", verdict.risk);
         }
     }
 
     #[test]
     fn a_suggestion_keeps_the_local_part() {
-        let verdict = Verdict::new(&examine("Ann@GMIAL.com"), &MailHosts::NotChecked, Flow::Signup);
+        let verdict = verdict("Ann@GMIAL.com", &MailHosts::NotChecked, Flow::Signup);
         assert_eq!(verdict.suggestion.as_deref(), Some("Ann@gmail.com"));
     }
 
@@ -312,22 +377,7 @@ mod tests {
             ("ann@mail.test", Flags { special_use: true, ..clean }),
             ("ann@example.com\n", Flags { injection: true, ..Flags::default() }),
         ] {
-            assert_eq!(Verdict::new(&examine(text), &MailHosts::NotChecked, Flow::Signup).flags, expected, "{text:?}");
-        }
-    }
-
-    #[test]
-    fn flows_are_read_by_their_wire_names_only() {
-        for (text, expected) in [
-            ("signup", Some(Flow::Signup)),
-            ("password_reset", Some(Flow::PasswordReset)),
-            ("login", Some(Flow::Login)),
-            ("newsletter", Some(Flow::Newsletter)),
-            ("other", Some(Flow::Other)),
-            ("Signup", None),
-            ("", None),
-        ] {
-            assert_eq!(Flow::parse(text), expected, "{text}");
+            assert_eq!(verdict(text, &MailHosts::NotChecked, Flow::Signup).flags, expected, "{text:?}");
         }
     }
 }

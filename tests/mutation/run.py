@@ -27,7 +27,11 @@ FILES = [
     "envelope.rs", "header_section.rs", "spf/client_name.rs", "spf/evaluate.rs", "spf/explanation.rs", "spf/record.rs",
     "spf/session.rs", "tag_list.rs",
 ]
-CONDITION = re.compile(r"^(?P<head>\s*(?:\} else )?if )(?!let )(?P<condition>.+)(?P<tail> \{)(?P<rest>.*)$")
+# The shortest condition before a brace first, so that `if a { b } else { c }` on one line is one too; then one with braces in it.
+CONDITIONS = [
+    re.compile(r"^(?P<head>(?:.*[ (=])?if )(?!let )(?P<condition>[^{}]+?)(?P<tail> \{)(?P<rest>.*)$"),
+    re.compile(r"^(?P<head>\s*(?:\} else )?if )(?!let )(?P<condition>.+)(?P<tail> \{)(?P<rest>.*)$"),
+]
 GUARD = re.compile(r"^(?P<head>.* if )(?!let )(?P<condition>[^{}]+)(?P<tail> => .*)$")
 CALL = re.compile(r"^\s*(?:self\.)?(?:check|refuse|count)_\w+\(.*\)\?;$")
 YES_NO = re.compile(r"^\s*(?:pub(?:\(\w+\))? )?(?:const )?fn (?P<name>\w+).*-> bool \{$")
@@ -42,10 +46,10 @@ def mutants(path):
         if line.lstrip().startswith("//"):
             continue
         changed = None
-        if (found := CONDITION.match(line)) and " let " not in found["condition"]:
-            changed = [f"{found['head']}false && ({found['condition']}){found['tail']}{found['rest']}"]
-        elif (found := GUARD.match(line)) and " let " not in found["condition"]:
+        if (found := GUARD.match(line)) and " let " not in found["condition"]:
             changed = [f"{found['head']}false && ({found['condition']}){found['tail']}"]
+        elif (found := next(filter(None, (form.match(line) for form in CONDITIONS)), None)) and " let " not in found["condition"]:
+            changed = [f"{found['head']}false && ({found['condition']}){found['tail']}{found['rest']}"]
         elif CALL.match(line):
             changed = [""]
         elif YES_NO.match(line):

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use gatepost::{
     activity::{Tally, series},
     bucket::{Bucket, BucketError},
-    verdict::Flow,
+    flow::Flow,
 };
 
 /// History of one series, oldest first.

@@ -25,7 +25,7 @@ use gatepost::{
 };
 use gatepost_anomaly_scan::{ScanConfig, Scanner};
 use gatepost_inspect_attachment::Inspector;
-use gatepost_validate::{Gate, GateConfig};
+use gatepost_validate::{Gate, GateConfig, Services as GateServices};
 use gatepost_verify_inbound::{Verifier, VerifierConfig, judge::Judge};
 
 use crate::{
@@ -51,7 +51,7 @@ const VERIFY_WITHIN: Duration = Duration::from_secs(30);
 /// The inspector's timeout in the template.
 const INSPECT_WITHIN: Duration = Duration::from_secs(15);
 
-/// How often the counters are flushed, as Lambda does after an answer.
+/// How often counters are flushed and the domain data is looked after, as Lambda does after an answer.
 const FLUSH_EVERY: Duration = Duration::from_millis(500);
 
 /// What to start.
@@ -103,7 +103,8 @@ impl Stack {
         let table = Table { client: clients.dynamodb.clone(), name: dynamodb::TABLE.to_owned() };
         let api_key = development_key(data, &table, &gate_config.key_hash_secret).await?;
         begin_counting(options, &table, api_key.id()).await?;
-        let gate = Arc::new(gate(&gate_config, &endpoints, &table, &resolution)?);
+        let gate = Arc::new(gate(&gate_config, &endpoints, &clients, &table, &resolution)?);
+        gate.refresh(clock::now()).await;
         let verifier = verifier(verifier_config, &clients, &endpoints, &table, &resolution)?;
         register(&lambda, &verifier, &clients)?;
         let scanner = scanner(scan_config, &clients, &endpoints, &table);
@@ -160,13 +161,15 @@ async fn begin_counting(options: &StackOptions, table: &Table, client: &str) -> 
 fn gate(
     config: &GateConfig,
     endpoints: &Endpoints,
+    clients: &Clients,
     table: &Table,
     resolution: &Resolution,
 ) -> Result<Gate, CommandError> {
     let client = clients::dynamodb(&endpoints.dynamodb, config.limits_timeout);
     let limits = Table { client, name: table.name.clone() };
     let dns = Dns::new(resolution.server, config.dns_timeout)?;
-    Ok(Gate::new(config, table.clone(), limits, dns, hex(&random::<8>()?)))
+    let services = GateServices { table: table.clone(), limits, dns, s3: clients.s3.clone() };
+    Ok(Gate::new(config, services, hex(&random::<8>()?)))
 }
 
 fn verifier(
@@ -227,6 +230,7 @@ async fn flush_now_and_then(gate: std::sync::Weak<Gate>) {
     loop {
         tokio::time::sleep(FLUSH_EVERY).await;
         let Some(gate) = gate.upgrade() else { return };
+        gate.refresh(clock::now()).await;
         if let Err(error) = gate.counters().flush(Bucket::of(clock::now())).await {
             tracing::warn!(cause = %error, "counters were not written; they go out with the next flush");
         }

@@ -1,4 +1,5 @@
-//! Work that a caller does not wait for: counters are written once the answer is on its way.
+//! Work that a caller does not wait for: once the answer is on its way, counters are written, and what is known about
+//! domains is brought up to date.
 //!
 //! Lambda freezes a sandbox when the runtime and every extension ask for the next event. As an internal extension this
 //! process asks late: after the counters of the invocation are written.
@@ -61,7 +62,9 @@ async fn flush_when_due(gate: Arc<Gate>, due: Arc<Notify>) {
 
 #[expect(clippy::disallowed_methods, reason = "part of main: the clock is read where an event begins")]
 async fn flush(gate: &Gate) {
-    if let Err(error) = gate.counters().flush(Bucket::of(std::time::SystemTime::now())).await {
+    let now = std::time::SystemTime::now();
+    let (flushed, ()) = tokio::join!(gate.counters().flush(Bucket::of(now)), gate.refresh(now));
+    if let Err(error) = flushed {
         tracing::warn!(cause = %error, "counters were not written; they go out with the next flush");
     }
 }

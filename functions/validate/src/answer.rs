@@ -10,9 +10,6 @@ use crate::{
     problem::{Problem, ProblemBody, ValidateError, WINDOW_SECONDS, whole_seconds},
 };
 
-/// Names the rules that an answer was given by.
-const POLICY: &str = "2026-11";
-
 /// One address, answered.
 #[derive(Serialize)]
 pub struct Answer {
@@ -27,7 +24,7 @@ pub struct Answer {
     dns: AnswerDns,
     mailbox: &'static str,
     request_id: String,
-    policy: &'static str,
+    policy: String,
 }
 
 #[derive(Serialize)]
@@ -76,12 +73,12 @@ pub(crate) enum BatchItem {
 
 impl Answer {
     pub(crate) fn new(email: &str, judged: &Judged, request_id: &str) -> Self {
-        let Judged { examination, mail_hosts, verdict } = judged;
+        let Judged { examination, hosts, verdict, policy } = judged;
         let flags = verdict.flags;
         Self {
             email: email.to_owned(),
-            normalized: examination.normalized.clone(),
-            canonical: examination.canonical.clone(),
+            normalized: examination.normalized(),
+            canonical: examination.canonical(),
             verdict: verdict.decision.as_str(),
             risk: verdict.risk,
             reasons: verdict.reasons.iter().map(AnswerReason::of).collect(),
@@ -98,14 +95,14 @@ impl Answer {
                 special_use: flags.special_use,
             },
             dns: AnswerDns {
-                status: mail_hosts.status(),
-                mx: mail_hosts.mx().into_iter().map(str::to_owned).collect(),
-                implicit_mx: mail_hosts.implicit_mx(),
+                status: hosts.mail.status(),
+                mx: hosts.mail.mx().into_iter().map(str::to_owned).collect(),
+                implicit_mx: hosts.mail.implicit_mx(),
             },
             // A Lambda cannot ask a mail server (port 25 is closed there), and we do not guess.
             mailbox: "not_checked",
             request_id: request_id.to_owned(),
-            policy: POLICY,
+            policy: policy.clone(),
         }
     }
 }

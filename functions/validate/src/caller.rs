@@ -1,6 +1,8 @@
 //! Who calls.
 
-use gatepost::{api_key::ApiKey, rate_limit::Quota};
+use std::sync::Arc;
+
+use gatepost::{api_key::ApiKey, rate_limit::Quota, weights::Weights};
 use lambda_http::Request;
 
 /// The longest credential that is looked at.
@@ -12,6 +14,8 @@ pub(crate) struct Caller {
     /// Safe to log.
     pub(crate) id: String,
     pub(crate) quota: Quota,
+    /// How much reasons weigh for this client.
+    pub(crate) weights: Arc<Weights>,
 }
 
 /// The API key of the request, if its shape and checksum are right. Asks nobody.

@@ -1,23 +1,34 @@
 //! What an instance builds once and every request uses.
 
-use std::time::{Duration, SystemTime};
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use gatepost::{
     activity::{Channel, series},
-    address::Examination,
+    address::{Domain, Examination, Mailbox},
     api_key::HashSecret,
     bucket::Bucket,
     config::{self, ConfigError, Reader},
+    domain_list::DomainList,
+    flow::Flow,
     io::{
         counters::Counters,
-        dns::Dns,
+        dns::{Dns, NameServers},
+        domain_data::{DomainData, Refreshed},
         keys::Keys,
+        overlays::Overlays,
         rate_limits::{RateLimitError, RateLimits},
         table::{Table, TableError},
+        telemetry::with_causes,
     },
-    mail_hosts::MailHosts,
+    look_alike::LookAlikes,
+    mail_hosts::{Hosts, MailHosts},
+    overlay::Overlay,
     rate_limit::{Quota, Remaining},
-    verdict::{Decision, Flow, Verdict},
+    verdict::{Context, Decision, Verdict},
+    weights::Weights,
 };
 use lambda_http::Request;
 
@@ -43,6 +54,12 @@ pub struct GateConfig {
     pub limits_timeout: Duration,
     /// For one DNS query.
     pub dns_timeout: Duration,
+    /// Where a newer list of domains may lie.
+    pub bucket: String,
+    pub data_refresh: Duration,
+    pub protected_domains: Vec<Domain>,
+    /// For clients whose row weighs nothing itself.
+    pub weights: Weights,
 }
 
 impl GateConfig {
@@ -50,12 +67,21 @@ impl GateConfig {
     /// All faults together.
     pub fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
         let mut read = Reader::new(variable);
+        let weights = Weights::parse(read.list(config::VALIDATION_OVERRIDES)).unwrap_or_else(|error| {
+            read.refuse(config::VALIDATION_OVERRIDES, &error);
+            Weights::default()
+        });
+        let protected_domains = read.domains(config::PROTECTED_DOMAINS);
         let config = Self {
             table: read.required(config::TABLE),
             key_hash_secret: read.required(config::AUTH_KEY_HASH_SECRET),
             quota: read.quota(),
             limits_timeout: read.millis(config::LIMITS_TIMEOUT_MS),
             dns_timeout: read.millis(config::DNS_TIMEOUT_MS),
+            bucket: read.required(config::BUCKET),
+            data_refresh: read.seconds(config::DATA_REFRESH_SECONDS),
+            protected_domains,
+            weights,
         };
         read.finish(config)
     }
@@ -70,26 +96,79 @@ pub(crate) enum Admission {
     Degraded,
 }
 
+/// What a gate talks to.
+pub struct Services {
+    pub table: Table,
+    /// The same table, asked with one attempt and a short deadline.
+    pub limits: Table,
+    pub dns: Dns,
+    pub s3: aws_sdk_s3::Client,
+}
+
 /// Everything that a request needs.
 pub struct Gate {
     keys: Keys,
+    pseudonyms: HashSecret,
     rate_limits: RateLimits,
     counters: Counters,
     dns: Dns,
+    domain_data: DomainData,
+    overlays: Overlays,
+    look_alikes: LookAlikes,
     quota: Quota,
+    weights: Arc<Weights>,
+}
+
+/// What is known about domains while one request is judged.
+pub(crate) struct Knowledge {
+    list: Arc<DomainList>,
+    overlay: Arc<Overlay>,
 }
 
 impl Gate {
-    /// `limits` speaks with one attempt and a short deadline, `table` with the usual ones; `instance` names this
-    /// process among all writers of counters.
+    /// `instance` names this process among all writers of counters.
     #[must_use]
-    pub fn new(config: &GateConfig, table: Table, limits: Table, dns: Dns, instance: String) -> Self {
+    pub fn new(config: &GateConfig, services: Services, instance: String) -> Self {
+        let Services { table, limits, dns, s3 } = services;
         Self {
             keys: Keys::new(table.clone(), HashSecret::new(&config.key_hash_secret)),
+            pseudonyms: HashSecret::new(&config.key_hash_secret),
             rate_limits: RateLimits::new(limits),
-            counters: Counters::new(table, instance),
+            counters: Counters::new(table.clone(), instance),
             dns,
+            domain_data: DomainData::new(s3, config.bucket.clone(), config.data_refresh),
+            overlays: Overlays::new(table),
+            look_alikes: LookAlikes::new(&config.protected_domains),
             quota: config.quota,
+            weights: Arc::new(config.weights.clone()),
+        }
+    }
+
+    /// Brings what is known about domains up to date, when it is time; requests do not wait for it.
+    pub async fn refresh(&self, now: SystemTime) {
+        let (opinions, list) = tokio::join!(self.overlays.refresh(now), self.domain_data.refresh(now));
+        if let Err(error) = opinions {
+            tracing::warn!(cause = with_causes(&error), "the opinions on domains were not read");
+        }
+        match list {
+            Ok(Refreshed::Replaced) => tracing::info!(built = %self.domain_data.list().built(), "a newer list of domains"),
+            Ok(Refreshed::NotDue | Refreshed::Unchanged) => {}
+            Err(error) => tracing::error!(cause = with_causes(&error), "the list of domains stays as it is"),
+        }
+    }
+
+    pub(crate) fn knowledge(&self) -> Knowledge {
+        Knowledge { list: self.domain_data.list(), overlay: self.overlays.overlay() }
+    }
+
+    pub(crate) fn context<'a>(&'a self, caller: &'a Caller, flow: Flow, knowledge: &'a Knowledge) -> Context<'a> {
+        Context {
+            flow,
+            client: &caller.id,
+            weights: &caller.weights,
+            list: &knowledge.list,
+            overlay: &knowledge.overlay,
+            look_alikes: &self.look_alikes,
         }
     }
 
@@ -103,7 +182,12 @@ impl Gate {
         let api_key = presented_key(request).ok_or(ValidateError::Unauthenticated)?;
         let client = self.keys.client_of(&api_key, now).await.map_err(ValidateError::Unavailable)?;
         let client = client.ok_or(ValidateError::Unauthenticated)?;
-        Ok(Caller { id: client.id, quota: client.quota.unwrap_or(self.quota) })
+        let weights = if client.weights == Weights::default() {
+            Arc::clone(&self.weights)
+        } else {
+            Arc::new(client.weights.or(&self.weights))
+        };
+        Ok(Caller { id: client.id, quota: client.quota.unwrap_or(self.quota), weights })
     }
 
     /// Spends permits. While the table does not answer, flows that open an account fail closed and the others fall
@@ -145,12 +229,22 @@ impl Gate {
         }
     }
 
-    /// Asks DNS, unless the form of the address settles the matter.
-    pub(crate) async fn mail_hosts(&self, examination: &Examination) -> MailHosts {
+    /// Asks DNS, unless the form of the address settles the matter. Who runs the zone of a well-known provider is no
+    /// question.
+    pub(crate) async fn hosts(&self, examination: &Examination, context: &Context<'_>) -> Hosts {
         match &examination.mailbox {
-            Some(mailbox) if !examination.is_refused() => self.dns.mail_hosts(&mailbox.domain).await,
-            Some(_) | None => MailHosts::NotChecked,
+            Some(mailbox) if !context.refuses(examination) => {
+                let is_known = context.list.class(&mailbox.domain).is_some();
+                let name_servers = if is_known { NameServers::Omitted } else { NameServers::Wanted };
+                self.dns.hosts(&mailbox.domain, name_servers).await
+            }
+            Some(_) | None => MailHosts::NotChecked.into(),
         }
+    }
+
+    /// What stands for an address in logs; the domain stands there as it is.
+    pub(crate) fn pseudonym(&self, mailbox: &Mailbox) -> String {
+        self.pseudonyms.pseudonym(&mailbox.canonical())
     }
 
     pub(crate) fn count_verdict(&self, caller: &Caller, flow: Flow, verdict: &Verdict, now: SystemTime) {

@@ -12,15 +12,16 @@ use futures_util::{StreamExt, stream};
 use gatepost::{
     address::{Examination, examine},
     io::telemetry::with_causes,
-    mail_hosts::MailHosts,
-    verdict::{Flow, Verdict},
+    flow::Flow,
+    mail_hosts::{Hosts, MailHosts},
+    verdict::{Context, Verdict},
 };
 use lambda_http::{Body, Request, RequestExt, Response, http::Method, request::RequestContext};
 use tokio::time::Instant;
 
 pub use crate::{
     answer::Answer,
-    gate::{Gate, GateConfig},
+    gate::{Gate, GateConfig, Services},
     question::{MAX_BATCH, MAX_BODY_OCTETS},
 };
 use crate::{
@@ -36,6 +37,9 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(6);
 /// Addresses of one batch that are looked up at the same time.
 const CONCURRENT_LOOKUPS: usize = 16;
 
+/// Names the rules that an answer is given by.
+const POLICY: &str = "2026-11";
+
 /// One request on its way through.
 struct Asked<'a> {
     gate: &'a Gate,
@@ -48,8 +52,10 @@ struct Asked<'a> {
 /// One address, judged.
 struct Judged {
     examination: Examination,
-    mail_hosts: MailHosts,
+    hosts: Hosts,
     verdict: Verdict,
+    /// Of the rules and the data that it was judged by.
+    policy: String,
 }
 
 /// Reads the request, asks the core, writes the answer; decides nothing itself.
@@ -79,8 +85,10 @@ impl Asked<'_> {
     async fn validate(&self) -> Result<Response<Body>, ValidateError> {
         let caller = self.gate.caller(self.request, self.now).await?;
         let question = Question::parse(self.request)?;
+        let knowledge = self.gate.knowledge();
+        let context = self.gate.context(&caller, question.flow, &knowledge);
         let (remaining, judged) = tokio::try_join!(self.gate.admit(&caller, question.flow, 1, self.now), async {
-            Ok(self.judge(&question.email, question.flow).await)
+            Ok(self.judge(&question.email, &context).await)
         },)?;
         self.gate.count_verdict(&caller, question.flow, &judged.verdict, self.now);
         self.log_verdict(&caller, question.flow, &judged);
@@ -91,9 +99,11 @@ impl Asked<'_> {
     async fn validate_batch(&self) -> Result<Response<Body>, ValidateError> {
         let caller = self.gate.caller(self.request, self.now).await?;
         let batch = BatchQuestion::parse(self.request)?;
+        let knowledge = self.gate.knowledge();
+        let context = self.gate.context(&caller, batch.flow, &knowledge);
         let (remaining, results) =
             tokio::try_join!(self.gate.admit(&caller, batch.flow, batch.permits(), self.now), async {
-                Ok(self.judge_batch(&batch).await)
+                Ok(self.judge_batch(&batch, &context).await)
             },)?;
         for judged in results.iter().filter_map(|(_, judged)| judged.as_ref()) {
             self.gate.count_verdict(&caller, batch.flow, &judged.verdict, self.now);
@@ -103,23 +113,22 @@ impl Asked<'_> {
         Ok(answer::json(&BatchAnswer { results, request_id: self.request_id }, caller.quota, remaining))
     }
 
-    async fn judge(&self, email: &str, flow: Flow) -> Judged {
+    async fn judge(&self, email: &str, context: &Context<'_>) -> Judged {
         let examination = examine(email);
-        let asked = tokio::time::timeout_at(self.started + ANSWER_WITHIN, self.gate.mail_hosts(&examination));
-        let mail_hosts = asked.await.unwrap_or(MailHosts::TempError);
-        let verdict = Verdict::new(&examination, &mail_hosts, flow);
-        Judged { examination, mail_hosts, verdict }
+        let asked = tokio::time::timeout_at(self.started + ANSWER_WITHIN, self.gate.hosts(&examination, context));
+        let hosts = asked.await.unwrap_or(MailHosts::TempError.into());
+        Judged::new(examination, hosts, context)
     }
 
     /// In the order of the items; `None` for one that is no text.
-    async fn judge_batch<'b>(&self, batch: &'b BatchQuestion) -> Vec<(&'b str, Option<Judged>)> {
-        let items: Vec<_> = batch.emails.iter().map(|email| self.judge_item(email.as_str(), batch.flow)).collect();
+    async fn judge_batch<'b>(&self, batch: &'b BatchQuestion, context: &Context<'_>) -> Vec<(&'b str, Option<Judged>)> {
+        let items: Vec<_> = batch.emails.iter().map(|email| self.judge_item(email.as_str(), context)).collect();
         stream::iter(items).buffered(CONCURRENT_LOOKUPS).collect().await
     }
 
-    async fn judge_item<'b>(&self, email: Option<&'b str>, flow: Flow) -> (&'b str, Option<Judged>) {
+    async fn judge_item<'b>(&self, email: Option<&'b str>, context: &Context<'_>) -> (&'b str, Option<Judged>) {
         match email {
-            Some(email) => (email, Some(self.judge(email, flow).await)),
+            Some(email) => (email, Some(self.judge(email, context).await)),
             None => ("", None),
         }
     }
@@ -132,12 +141,14 @@ impl Asked<'_> {
     }
 
     fn log_verdict(&self, caller: &Caller, flow: Flow, judged: &Judged) {
-        let domain = judged.examination.mailbox.as_ref().map_or("", |mailbox| mailbox.domain.as_str());
+        let mailbox = judged.examination.mailbox.as_ref();
+        let domain = mailbox.map_or("", |mailbox| mailbox.domain.as_str());
         tracing::info!(
             request.id = self.request_id,
             caller.id = caller.id,
             flow = flow.as_str(),
             domain,
+            address.hash = mailbox.map(|mailbox| self.gate.pseudonym(mailbox)),
             verdict = judged.verdict.decision.as_str(),
             took_ms = millis(self.started.elapsed()),
             "an address at {domain:?}: {}",
@@ -180,9 +191,17 @@ fn millis(elapsed: Duration) -> u64 {
     u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX)
 }
 
+impl Judged {
+    fn new(examination: Examination, hosts: Hosts, context: &Context<'_>) -> Self {
+        let verdict = Verdict::new(&examination, &hosts, context);
+        // The age of the data is part of the rules.
+        let policy = format!("{POLICY} data {}", context.list.built());
+        Self { examination, hosts, verdict, policy }
+    }
+}
+
 /// One address judged without HTTP, as the command line does it.
 #[must_use]
-pub fn answer(email: &str, examination: Examination, mail_hosts: MailHosts, flow: Flow) -> Answer {
-    let verdict = Verdict::new(&examination, &mail_hosts, flow);
-    Answer::new(email, &Judged { examination, mail_hosts, verdict }, "")
+pub fn answer(email: &str, examination: Examination, hosts: Hosts, context: &Context<'_>) -> Answer {
+    Answer::new(email, &Judged::new(examination, hosts, context), "")
 }

@@ -10,7 +10,7 @@ use gatepost::io::{
     table::Table,
     telemetry,
 };
-use gatepost_validate::{Gate, GateConfig, handle};
+use gatepost_validate::{Gate, GateConfig, Services, handle};
 use lambda_http::{Error, Request, service_fn};
 
 use crate::after_answer::AfterAnswer;
@@ -21,6 +21,7 @@ async fn main() -> Result<(), Error> {
     telemetry::start(std::env::var(telemetry::FILTER_VARIABLE).ok().as_deref());
     let config = GateConfig::read(|name| std::env::var(name).ok())?;
     let gate = Arc::new(gate(&config).await?);
+    gate.refresh(std::time::SystemTime::now()).await;
     let after_answer = AfterAnswer::register(Arc::clone(&gate)).await;
     lambda_http::run(service_fn(async |request: Request| {
         let response = handle(&gate, request, std::time::SystemTime::now()).await;
@@ -38,5 +39,6 @@ async fn gate(config: &GateConfig) -> Result<Gate, Error> {
     let mut instance = [0; 8];
     getrandom::fill(&mut instance)?;
     let dns = Dns::new(NameServer::System, config.dns_timeout)?;
-    Ok(Gate::new(config, table, limits, dns, gatepost::api_key::hex(&instance)))
+    let s3 = aws_sdk_s3::Client::new(&shared);
+    Ok(Gate::new(config, Services { table, limits, dns, s3 }, gatepost::api_key::hex(&instance)))
 }

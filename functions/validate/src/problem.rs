@@ -5,7 +5,7 @@ use std::time::Duration;
 use gatepost::{
     io::{rate_limits::RateLimitError, table::TableError},
     rate_limit::{Quota, WINDOW},
-    verdict::Flow,
+    flow::Flow,
 };
 use lambda_http::{Body, Response, http::HeaderName};
 use serde::Serialize;

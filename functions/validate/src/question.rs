@@ -1,6 +1,6 @@
 //! What is asked: request bodies, parsed at the edge.
 
-use gatepost::verdict::Flow;
+use gatepost::flow::Flow;
 use lambda_http::{Body, Request, http::header::CONTENT_TYPE};
 use serde::Deserialize;
 use serde_json::error::Category;

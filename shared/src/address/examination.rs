@@ -1,5 +1,7 @@
 //! Everything that the text of an address tells by itself.
 
+use std::net::IpAddr;
+
 use super::literal::{parse_literal, show_literal};
 use super::mailbox::{exceeds_limit, split};
 use super::{Domain, DomainError, LocalPart, LocalPartError, Mailbox, injection, policy};
@@ -13,31 +15,46 @@ pub const MAX_INPUT_OCTETS: usize = 1_000;
 pub struct Examination {
     /// The address, unless its syntax is broken or its domain is an address literal.
     pub mailbox: Option<Mailbox>,
-    /// The form to store and send to: local-part in NFC, domain as A-labels. `None` when nothing could be parsed.
-    pub normalized: Option<String>,
-    /// A comparison key, see [`Mailbox::canonical`]. `None` when `normalized` is.
-    pub canonical: Option<String>,
+    /// Local-part and host, when the domain is an address literal.
+    pub literal: Option<(LocalPart, IpAddr)>,
     /// What was found, in reading order, each code once.
     pub findings: Vec<Reason>,
 }
 
 impl Examination {
+    /// The form to store and send to: local-part in NFC, domain as A-labels. `None` when nothing could be parsed.
+    #[must_use]
+    pub fn normalized(&self) -> Option<String> {
+        let of_literal = || self.literal.as_ref().map(|(name, host)| format!("{name}@{}", show_literal(*host)));
+        self.mailbox.as_ref().map(Mailbox::normalized).or_else(of_literal)
+    }
+
+    /// A comparison key, see [`Mailbox::canonical`]. `None` when nothing could be parsed.
+    #[must_use]
+    pub fn canonical(&self) -> Option<String> {
+        let key = |(name, host): &(LocalPart, IpAddr)| format!("{}@{}", name.content().to_lowercase(), show_literal(*host));
+        self.mailbox.as_ref().map(Mailbox::canonical).or_else(|| self.literal.as_ref().map(key))
+    }
+
     /// Whether the text as sent is a `Mailbox` of RFC 5321 §4.1.2 as extended by RFC 6531 §3.3.
     #[must_use]
     pub fn syntax_valid(&self) -> bool {
         self.findings.iter().all(|reason| reason.code.subject() != Subject::Syntax)
     }
 
-    /// Whether the text tries to be more than an address: control characters, line breaks plain or encoded.
+    /// Whether the text tries to be more than an address: control characters, line breaks plain or encoded, code.
     #[must_use]
     pub fn injection(&self) -> bool {
-        self.has(ReasonCode::ControlCharacter) || self.has(ReasonCode::EncodedLineBreak)
+        let codes = [ReasonCode::ControlCharacter, ReasonCode::EncodedLineBreak, ReasonCode::InjectionPattern];
+        codes.into_iter().any(|code| self.has(code))
     }
 
     /// Whether a message to it needs the SMTPUTF8 extension (RFC 6531 §3.2).
     #[must_use]
     pub fn requires_smtputf8(&self) -> bool {
-        self.normalized.as_deref().is_some_and(|text| !text.is_ascii())
+        let local_part = self.mailbox.as_ref().map(|mailbox| &mailbox.local_part);
+        let local_part = local_part.or(self.literal.as_ref().map(|(local_part, _)| local_part));
+        local_part.is_some_and(|local_part| !local_part.content().is_ascii())
     }
 
     /// Whether the top-level domain is reserved for special use (RFC 6761).
@@ -58,7 +75,7 @@ impl Examination {
         self.syntax_valid() && !self.is_refused()
     }
 
-    /// Whether a finding is enough to reject, so that nobody needs to ask DNS. An address between spaces is not
+    /// Whether a finding is enough to reject, unless somebody weighs it otherwise. An address between spaces is not
     /// refused, though its syntax is not valid as sent.
     #[must_use]
     pub fn is_refused(&self) -> bool {
@@ -70,7 +87,7 @@ impl Examination {
     }
 
     fn refused(findings: Vec<Reason>) -> Self {
-        Self { mailbox: None, normalized: None, canonical: None, findings }
+        Self { mailbox: None, literal: None, findings }
     }
 }
 
@@ -117,12 +134,7 @@ fn join(local_part: Option<LocalPart>, domain: Option<Domain>, mut findings: Vec
         note(&mut findings, ReasonCode::AddressTooLong.into());
         return Examination::refused(findings);
     };
-    Examination {
-        normalized: Some(mailbox.normalized()),
-        canonical: Some(mailbox.canonical()),
-        mailbox: Some(mailbox),
-        findings,
-    }
+    Examination { mailbox: Some(mailbox), literal: None, findings }
 }
 
 fn examine_literal(local_part: Option<LocalPart>, host: &str, mut findings: Vec<Reason>) -> Examination {
@@ -131,13 +143,7 @@ fn examine_literal(local_part: Option<LocalPart>, host: &str, mut findings: Vec<
         return Examination::refused(findings);
     };
     note(&mut findings, ReasonCode::AddressLiteral.into());
-    let literal = show_literal(address);
-    let (normalized, canonical) = local_part
-        .map(|local_part| {
-            (format!("{local_part}@{literal}"), format!("{}@{literal}", local_part.content().to_lowercase()))
-        })
-        .unzip();
-    Examination { mailbox: None, normalized, canonical, findings }
+    Examination { mailbox: None, literal: local_part.map(|local_part| (local_part, address)), findings }
 }
 
 fn judge_text(text: &str, trimmed: &str) -> Vec<Reason> {
@@ -147,6 +153,9 @@ fn judge_text(text: &str, trimmed: &str) -> Vec<Reason> {
     }
     if injection::has_encoded_line_break(trimmed) {
         findings.push(ReasonCode::EncodedLineBreak.into());
+    }
+    if let Some(pattern) = injection::pattern(trimmed) {
+        findings.push(Reason::new(ReasonCode::InjectionPattern, format!("The text looks like {pattern}, which no address needs.")));
     }
     if trimmed.len() < text.len() {
         findings.push(ReasonCode::OuterWhiteSpace.into());
@@ -239,8 +248,8 @@ mod tests {
         ] {
             let examination = examine(text);
             assert_eq!(examination.findings, [], "{text}");
-            assert_eq!(examination.normalized.as_deref(), Some(normalized));
-            assert_eq!(examination.canonical.as_deref(), Some(canonical));
+            assert_eq!(examination.normalized().as_deref(), Some(normalized));
+            assert_eq!(examination.canonical().as_deref(), Some(canonical));
         }
     }
 
@@ -268,7 +277,7 @@ mod tests {
         ] {
             let examination = examine(text);
             assert_eq!(codes(text), expected, "{text:?}");
-            assert_eq!((examination.mailbox, examination.normalized, examination.canonical), (None, None, None));
+            assert_eq!((examination.normalized(), examination.canonical(), examination.mailbox), (None, None, None));
         }
     }
 
@@ -283,7 +292,7 @@ mod tests {
         ] {
             let examination = examine(text);
             assert_eq!(codes(text), [expected], "{text}");
-            assert_eq!(examination.normalized.as_deref(), Some(normalized));
+            assert_eq!(examination.normalized().as_deref(), Some(normalized));
             assert!(examination.syntax_valid() && !examination.form_accepted(), "{text}");
         }
     }
@@ -291,7 +300,7 @@ mod tests {
     #[test]
     fn outer_spaces_are_removed_and_reported_but_line_breaks_are_an_injection() {
         let spaced = examine(" ann@example.com\t");
-        assert_eq!(spaced.normalized.as_deref(), Some("ann@example.com"));
+        assert_eq!(spaced.normalized().as_deref(), Some("ann@example.com"));
         assert_eq!(codes(" ann@example.com\t"), ["outer_white_space"]);
         assert!(!spaced.syntax_valid() && !spaced.injection() && !spaced.is_refused());
         for text in ["ann@example.com\n", "\r\nann@example.com", "ann%0abcc@example.com"] {
@@ -329,9 +338,9 @@ mod tests {
         #[test]
         fn what_was_normalized_once_stays_as_it_is(text in NEAR_ADDRESS) {
             let first = examine(&text);
-            if let Some(normalized) = &first.normalized {
+            if let Some(normalized) = &first.normalized() {
                 let second = examine(normalized);
-                prop_assert_eq!(&second.normalized, &first.normalized);
+                prop_assert_eq!(&second.normalized(), &first.normalized());
                 prop_assert_eq!(&second.mailbox, &first.mailbox);
                 prop_assert!(second.syntax_valid());
             }
@@ -351,12 +360,13 @@ mod tests {
             domain in "[a-z0-9]([a-z0-9]{0,20}[a-z0-9])?\\.(com|de|example)",
         ) {
             let text = format!("{local_part}@{domain}");
-            prop_assert_eq!(examine(&text).normalized, Some(text));
+            prop_assert!(examine(&text).form_accepted());
+            prop_assert_eq!(examine(&text).normalized(), Some(text));
         }
 
         #[test]
         fn no_normalized_form_has_a_line_break(text in "\\PC{0,10}[\r\n\u{2028}\u{85}]?\\PC{0,10}@([a-z.\r\n]{0,10}|\\[192\\.0\\.2\\.1\\])") {
-            let normalized = examine(&text).normalized.unwrap_or_default();
+            let normalized = examine(&text).normalized().unwrap_or_default();
             let broken = normalized.contains(['\r', '\n', '\u{2028}', '\u{85}']);
             prop_assert!(!broken);
         }

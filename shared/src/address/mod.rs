@@ -2,11 +2,11 @@
 //!
 //! [`examine`] is the entry point for text from outside. The types below it cannot hold what the RFCs forbid.
 
-mod disposable;
 mod domain;
 mod eai;
 mod examination;
 mod injection;
+mod keyboard;
 mod literal;
 mod local_part;
 mod mailbox;
@@ -16,12 +16,11 @@ mod role;
 mod script;
 mod typo;
 
-pub use disposable::is_disposable;
+pub(crate) use keyboard::slip_cost;
 pub use domain::{Domain, DomainError};
 pub use examination::{Examination, MAX_INPUT_OCTETS, examine};
 pub use literal::{LiteralError, parse_literal};
 pub use local_part::{LocalPart, LocalPartError};
 pub use mailbox::{Mailbox, MailboxError};
-pub use provider::{ProviderKind, provider_kind};
 pub use role::is_role;
 pub use typo::suggest_domain;

@@ -49,13 +49,14 @@ pub(super) fn judge_domain(domain: &Domain) -> Vec<Reason> {
     found
 }
 
-/// Notes that a domain was written in compatibility forms, which full-width and ideographic input methods produce.
+/// Notes that a domain was written in A-labels, or in compatibility forms, which full-width and ideographic input methods produce.
 /// Letter case and composition are no news; invisible characters, which UTS 46 would drop in silence, are refused.
 pub(super) fn judge_mapping(written: &str, domain: &Domain) -> Option<Reason> {
-    if written.is_ascii() {
-        return None;
-    }
     let unicode = domain.unicode();
+    if written.is_ascii() {
+        let decoded = || Reason::new(ReasonCode::DomainDecoded, format!("The domain reads {unicode}."));
+        return (!unicode.is_ascii()).then(decoded);
+    }
     let lower = written.to_lowercase();
     let folded = ComposingNormalizerBorrowed::new_nfc().normalize(&lower);
     let mapped = || folded.chars().filter(|&c| !c.is_ascii() && !unicode.contains(c));
@@ -148,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn compatibility_forms_of_a_domain_are_noted_and_case_is_not() {
+    fn a_labels_and_compatibility_forms_of_a_domain_are_noted_and_case_is_not() {
         for (text, noted) in [
             ("ｇｍａｉｌ.com", Some(ReasonCode::DomainMapped)),
             ("例え。jp", Some(ReasonCode::DomainMapped)),
@@ -156,6 +157,7 @@ mod tests {
             ("BÜCHER.de", None),
             ("bu\u{308}cher.de", None),
             ("bücher.xn--p1ai", None),
+            ("xn--bcher-kva.de", Some(ReasonCode::DomainDecoded)),
             ("faß.de", None),
         ] {
             let domain = Domain::parse(text).expect(text);

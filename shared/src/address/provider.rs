@@ -1,23 +1,6 @@
-//! What is known about mailbox providers: their kind, and what they ignore in a local-part.
+//! What mailbox providers ignore in a local-part.
 
-use std::collections::HashMap;
-use std::sync::LazyLock;
-
-use super::{Domain, Mailbox};
-
-static KINDS: LazyLock<HashMap<&str, ProviderKind>> =
-    LazyLock::new(|| include_str!("../../data/providers.txt").lines().filter_map(read_line).collect());
-
-/// What a provider sells.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum ProviderKind {
-    /// Anyone can open a mailbox there.
-    Free,
-    /// Comes with an internet access or a subscription.
-    Paid,
-    /// Forwards to a lasting mailbox elsewhere, and hides it: not disposable.
-    Alias,
-}
+use super::Mailbox;
 
 /// What a provider ignores when it delivers, by its own documentation.
 struct Delivery {
@@ -55,14 +38,6 @@ const DELIVERIES: [Delivery; 18] = [
     Delivery { domain: "posteo.de", same_as: "posteo.de", dots: Dots::Kept },
 ];
 
-/// The kind of a provider; forwarding services are known by their sub-domains too, which they hand out.
-#[must_use]
-pub fn provider_kind(domain: &Domain) -> Option<ProviderKind> {
-    let exact = KINDS.get(domain.as_str()).copied();
-    let is_alias = |name| KINDS.get(name) == Some(&ProviderKind::Alias);
-    exact.or_else(|| domain.ancestors().any(is_alias).then_some(ProviderKind::Alias))
-}
-
 /// See [`Mailbox::canonical`].
 pub(super) fn canonical(mailbox: &Mailbox) -> String {
     let name = mailbox.local_part.content().to_lowercase();
@@ -80,16 +55,6 @@ pub(super) fn canonical(mailbox: &Mailbox) -> String {
     key + "@" + delivery.same_as
 }
 
-fn read_line(line: &'static str) -> Option<(&'static str, ProviderKind)> {
-    let (name, kind) = line.split_once(' ')?;
-    match kind {
-        "free" => Some((name, ProviderKind::Free)),
-        "paid" => Some((name, ProviderKind::Paid)),
-        "alias" => Some((name, ProviderKind::Alias)),
-        _ => None,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -105,29 +70,6 @@ mod tests {
             ("ÄNNE@example.com", "änne@example.com"),
         ] {
             assert_eq!(Mailbox::parse(text).map(|mailbox| mailbox.canonical()).as_deref(), Ok(expected), "{text}");
-        }
-    }
-
-    #[test]
-    fn forwarding_services_are_known_by_their_sub_domains() {
-        for (text, expected) in [
-            ("gmail.com", Some(ProviderKind::Free)),
-            ("mail.gmail.com", None),
-            ("comcast.net", Some(ProviderKind::Paid)),
-            ("duck.com", Some(ProviderKind::Alias)),
-            ("ann.anonaddy.com", Some(ProviderKind::Alias)),
-            ("example.com", None),
-        ] {
-            assert_eq!(Domain::parse(text).map(|domain| provider_kind(&domain)), Ok(expected), "{text}");
-        }
-    }
-
-    #[test]
-    fn every_line_of_the_list_is_read() {
-        let lines = include_str!("../../data/providers.txt").lines().filter(|line| !line.starts_with('#'));
-        assert_eq!(lines.count(), KINDS.len());
-        for name in KINDS.keys() {
-            assert_eq!(Domain::parse(name).as_ref().map(Domain::as_str), Ok(*name));
         }
     }
 }

@@ -18,11 +18,14 @@ use hickory_resolver::{
 
 use crate::{
     address::Domain,
-    mail_hosts::{MailHost, MailHosts},
+    mail_hosts::{Hosts, MailHost, MailHosts},
 };
 
 /// More MX hosts than this are not reported: a verdict does not get better, and a zone could name thousands.
 const MOST_MX_HOSTS: usize = 20;
+
+/// Name servers that are looked at.
+const MOST_NAME_SERVERS: usize = 8;
 
 /// So many of the most preferred MX hosts are resolved, to tell whether any can be reached from the internet.
 const RESOLVED_MX_HOSTS: usize = 3;
@@ -43,6 +46,13 @@ pub enum NameServer {
     System,
     /// This server, over UDP with TCP for what does not fit.
     At(SocketAddr),
+}
+
+/// Whether the name servers of a domain are of interest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NameServers {
+    Wanted,
+    Omitted,
 }
 
 /// Looks up where a domain takes mail.
@@ -67,6 +77,25 @@ impl Dns {
     /// When the system's configuration cannot be read.
     pub fn new(server: NameServer, timeout: Duration) -> Result<Self, NetError> {
         Ok(Self { resolver: resolver(server, timeout)?, deadline: timeout * 3 })
+    }
+
+    /// Mail hosts, and when asked for, the name servers of the domain at the same time. At most 10 queries: MX, NS, and
+    /// A and AAAA of three mail hosts, or of the domain itself.
+    pub async fn hosts(&self, domain: &Domain, name_servers: NameServers) -> Hosts {
+        match name_servers {
+            NameServers::Omitted => self.mail_hosts(domain).await.into(),
+            NameServers::Wanted => {
+                let (mail, name_servers) = tokio::join!(self.mail_hosts(domain), self.name_servers(domain));
+                Hosts { mail, name_servers }
+            }
+        }
+    }
+
+    async fn name_servers(&self, domain: &Domain) -> Vec<String> {
+        let name = format!("{}.", domain.as_str());
+        let answer = tokio::time::timeout(self.deadline, self.answer(&name, RecordType::NS)).await;
+        let Ok(Answer::Records(records)) = answer else { return Vec::new() };
+        records.iter().take(MOST_NAME_SERVERS).filter_map(name_server).collect()
     }
 
     /// MX, null MX, or the implicit MX of an address record (RFC 5321 §5.1, RFC 7505).
@@ -98,7 +127,10 @@ impl Dns {
     }
 
     async fn resolve(&self, host: &mut MailHost) {
-        host.addresses = addresses(self.answer(&format!("{}.", host.name), RecordType::A).await);
+        let name = format!("{}.", host.name);
+        let (v4, v6) = tokio::join!(self.answer(&name, RecordType::A), self.answer(&name, RecordType::AAAA));
+        host.addresses = addresses(v4);
+        host.addresses.extend(addresses(v6));
     }
 
     async fn implicit(&self, name: &str) -> MailHosts {
@@ -134,6 +166,11 @@ fn mail_host(record: RData) -> Option<MailHost> {
     let RData::MX(mx) = record else { return None };
     let name = mx.exchange.to_ascii().trim_end_matches('.').to_ascii_lowercase();
     Some(MailHost { name, preference: mx.preference, addresses: Vec::new() })
+}
+
+fn name_server(record: &RData) -> Option<String> {
+    let RData::NS(name) = record else { return None };
+    Some(name.to_ascii().trim_end_matches('.').to_ascii_lowercase())
 }
 
 fn addresses(answer: Answer) -> Vec<IpAddr> {

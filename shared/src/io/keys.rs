@@ -12,6 +12,7 @@ use super::table::{Item, Table, TableError, key, read_number, read_text, text};
 use crate::{
     api_key::{ApiKey, HashSecret},
     rate_limit::Quota,
+    weights::Weights,
 };
 
 /// How long an instance believes what it read: a revoked key is refused everywhere after this long.
@@ -37,12 +38,15 @@ pub struct Client {
     pub id: String,
     /// The client's own quota; `None` for the default.
     pub quota: Option<Quota>,
+    /// How much reasons weigh for this client, over the defaults.
+    pub weights: Weights,
 }
 
 #[derive(Debug, Clone)]
 struct KeyRow {
     keyed_hash: Vec<u8>,
     quota: Option<Quota>,
+    weights: Weights,
 }
 
 impl Keys {
@@ -61,7 +65,7 @@ impl Keys {
             None => self.fetch_or_recall(api_key.id(), now).await?,
         };
         let row = row.filter(|row| api_key.matches(&row.keyed_hash, &self.secret));
-        Ok(row.map(|row| Client { id: api_key.id().to_owned(), quota: row.quota }))
+        Ok(row.map(|row| Client { id: api_key.id().to_owned(), quota: row.quota, weights: row.weights }))
     }
 
     /// Stores the keyed hash of a new key under a name for people.
@@ -116,6 +120,19 @@ impl KeyRow {
         let keyed_hash = item.get("keyed_hash")?.as_b().ok()?.as_ref().to_vec();
         let rate = read_number(item, "requests_per_minute");
         let quota = rate.zip(read_number(item, "burst")).map(|(rate, burst)| Quota::new(rate, burst));
-        (read_text(item, "disabled").is_none()).then_some(Self { keyed_hash, quota })
+        let weights = read_weights(item)?;
+        (read_text(item, "disabled").is_none()).then_some(Self { keyed_hash, quota, weights })
+    }
+}
+
+/// `None` when the row says what cannot be: a client is not judged by half of its policy.
+fn read_weights(item: &Item) -> Option<Weights> {
+    let text = read_text(item, "overrides").unwrap_or_default();
+    match Weights::parse(text.split(',').map(str::trim).filter(|part| !part.is_empty())) {
+        Ok(weights) => Some(weights),
+        Err(error) => {
+            tracing::error!(cause = %error, "the policy of a client cannot be read; its key is refused");
+            None
+        }
     }
 }

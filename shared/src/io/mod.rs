@@ -4,6 +4,7 @@ pub mod aws;
 pub mod counters;
 pub mod dns;
 pub mod keys;
+pub mod overlays;
 pub mod rate_limits;
 pub mod series_state;
 pub mod table;
@@ -18,6 +19,8 @@ pub mod functions;
 pub mod ledger;
 #[cfg(feature = "s3")]
 pub mod messages;
+#[cfg(feature = "s3")]
+pub mod domain_data;
 #[cfg(all(feature = "invoke", feature = "s3"))]
 pub mod quarantine;
 #[cfg(feature = "mail")]

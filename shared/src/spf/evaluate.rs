@@ -341,10 +341,14 @@ mod tests {
         }
 
         async fn check(&self, client_ip: &str) -> SpfCheck {
+            self.check_sender(client_ip, "ann@x.example").await
+        }
+
+        async fn check_sender(&self, client_ip: &str, mail_from: &str) -> SpfCheck {
             let session = Session {
                 client_ip: client_ip.parse().expect("an address"),
                 helo: "helo.example",
-                mail_from: "ann@x.example",
+                mail_from,
                 receiver: "",
                 now: SystemTime::UNIX_EPOCH,
             };
@@ -530,5 +534,23 @@ mod tests {
         let zone = std::sync::Arc::new(Zone::new("x.example TXT v=spf1 include:y.example\ny.example TXT v=spf1 all"));
         let check = tokio::spawn(async move { zone.check("192.0.2.1").await }).await;
         assert_eq!(check.expect("no panic").result, SpfResult::Pass);
+    }
+
+    #[tokio::test]
+    async fn a_sender_without_a_domain_name_costs_no_question() {
+        for mail_from in ["ann@localhost", "ann@[192.0.2.1]", "ann@a..example", "ann@x,y.example"] {
+            let zone = Zone::new("");
+            let check = zone.check_sender("192.0.2.1", mail_from).await;
+            assert_eq!((check.result, zone.asked.lock().expect("no panic").len()), (SpfResult::None, 0), "{mail_from}");
+        }
+    }
+
+    #[tokio::test]
+    async fn client_names_that_dns_fails_for_are_given_up_after_two() {
+        let names = (1..=5).map(|n| format!("1.2.0.192.in-addr.arpa PTR n{n}.x.example\nn{n}.x.example A failure\n"));
+        let zone = Zone::new(&(names.collect::<String>() + "x.example TXT v=spf1 ptr -all"));
+        assert_eq!(zone.check("192.0.2.1").await.result, SpfResult::Fail);
+        let asked = zone.asked.lock().expect("no panic");
+        assert_eq!(asked.iter().filter(|question| question.kind == QuestionKind::A).count(), 2);
     }
 }

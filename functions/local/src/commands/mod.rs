@@ -1,6 +1,7 @@
 //! The command line.
 
 pub mod address;
+pub mod domains;
 pub mod quarantine;
 pub mod serve;
 pub mod spf;
@@ -35,6 +36,8 @@ enum Command {
     Serve(serve::Args),
     /// Judge addresses, one a line, as flow `signup`
     Address(address::Args),
+    /// Let single domains in or keep them out, over the lists
+    Domains(domains::Args),
     /// Evaluate SPF (RFC 7208) for one client and sender
     Spf(spf::Args),
     /// Judge one message and print its report
@@ -56,6 +59,7 @@ pub fn run(cli: Cli) -> Result<(), CommandError> {
         None => block_on(serve::run(cli.serve)),
         Some(Command::Serve(args)) => block_on(serve::run(args)),
         Some(Command::Address(args)) => block_on(address::run(args)),
+        Some(Command::Domains(args)) => block_on(domains::run(args)),
         Some(Command::Spf(args)) => block_on(spf::run(args)),
         Some(Command::Verify(args)) => block_on(verify::run(args)),
         Some(Command::Quarantine(args)) => block_on(quarantine::run(args)),

@@ -1,0 +1,429 @@
+//! What is known about domains by name: throw-away, forwarding, free and paid mailbox providers, and which top-level
+//! domains exist. A finite state transducer over reversed names, read in place.
+//!
+//! An object is one line of text, `gatepost-domains 1 YYYY-MM-DD SHA-256`, and the transducer that has this digest. The
+//! program carries one; a newer one may take its place while it runs, if [`DomainList::read`] believes it.
+
+use std::{
+    borrow::Cow,
+    collections::BTreeMap,
+    sync::{Arc, LazyLock},
+};
+
+use fst::{Map, MapBuilder, Streamer, raw::Node};
+use jiff::civil::Date;
+use ring::digest::{SHA256, digest};
+
+use crate::address::Domain;
+use crate::api_key::hex;
+
+/// First word and version of an object.
+const MAGIC: &str = "gatepost-domains 1";
+
+/// A larger object is refused unread.
+pub const MAX_OBJECT_OCTETS: usize = 4 * 1024 * 1024;
+
+/// An object with fewer names than this share of the embedded one was cut off or filtered by mistake.
+const LEAST_SHARE_PERCENT: usize = 50;
+
+static EMBEDDED_OBJECT: &[u8] = include_bytes!("../data/domains.gpd");
+
+static EMBEDDED: LazyLock<Arc<DomainList>> = LazyLock::new(|| {
+    // Its digest is checked by a test: a cold start need not.
+    Arc::new(DomainList::open(Cow::Borrowed(EMBEDDED_OBJECT)).expect("the object in this program was built with it"))
+});
+
+/// What a domain is known as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Class {
+    /// A top-level domain of the root zone. It says nothing about the names under it.
+    TopLevel,
+    /// Anyone can open a mailbox there.
+    Free,
+    /// Mailboxes come with an internet access or a subscription.
+    Paid,
+    /// Forwards to a lasting mailbox elsewhere, and hides it: not disposable.
+    Alias,
+    /// Hands out throw-away mailboxes.
+    Disposable,
+    /// Listed as disposable, and a misspelling of a well-known provider: whoever types it means the other one.
+    TypoSquat,
+}
+
+/// Whether a listed name speaks for the names under it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Reach {
+    /// A provider that hands out sub-domains too.
+    SubDomains,
+    /// Other people's names are registered under it, or it hands out none.
+    NameOnly,
+}
+
+/// One name's entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Listing {
+    pub class: Class,
+    /// How many of the sources name it: 1 to 31. More sources, more confidence.
+    pub sources: u8,
+    pub reach: Reach,
+}
+
+/// Why an object is not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum DomainListError {
+    #[error("more than {MAX_OBJECT_OCTETS} octets")]
+    TooLarge,
+    #[error("the first line is not \"{MAGIC} DATE SHA-256\"")]
+    Header,
+    #[error("the digest is not the one of the first line")]
+    Digest,
+    #[error("not a transducer")]
+    Transducer(#[from] fst::Error),
+    #[error("an entry is of no known class")]
+    Entry,
+    #[error("{found} names, of which there were {embedded} before")]
+    TooFew { found: usize, embedded: usize },
+    #[error("older than the list in this program, which is of {embedded}")]
+    Older { embedded: Date },
+    #[error("{0} would be called disposable")]
+    KnownProvider(String),
+}
+
+/// A list of domains.
+pub struct DomainList {
+    names: Map<Cow<'static, [u8]>>,
+    built: Date,
+}
+
+impl DomainList {
+    /// The list in this program.
+    #[must_use]
+    pub fn embedded() -> Arc<Self> {
+        Arc::clone(&EMBEDDED)
+    }
+
+    /// Reads a newer list, and believes it only when nothing speaks against it.
+    ///
+    /// # Errors
+    /// What speaks against it: damage, an older date, far fewer names, or a mailbox provider known to this program that
+    /// it calls disposable.
+    pub fn read(object: Vec<u8>) -> Result<Self, DomainListError> {
+        if MAX_OBJECT_OCTETS < object.len() {
+            return Err(DomainListError::TooLarge);
+        }
+        check_digest(&object)?;
+        let list = Self::open(Cow::Owned(object))?;
+        list.names.as_fst().verify()?;
+        list.check_against(&EMBEDDED)?;
+        Ok(list)
+    }
+
+    /// A list of these names, for the tool that merges the sources and for tests.
+    ///
+    /// # Errors
+    /// As [`DomainList::build`].
+    pub fn of(names: &BTreeMap<String, Listing>, built: Date) -> Result<Self, DomainListError> {
+        Self::open(Cow::Owned(Self::build(names, built)?))
+    }
+
+    /// Writes an object; the reader above is its only reader.
+    ///
+    /// # Errors
+    /// Never in practice: the transducer is written to memory, in the order of its keys.
+    pub fn build(names: &BTreeMap<String, Listing>, built: Date) -> Result<Vec<u8>, DomainListError> {
+        let mut reversed: Vec<(Vec<u8>, u64)> =
+            names.iter().map(|(name, listing)| (name.bytes().rev().collect(), listing.to_value())).collect();
+        reversed.sort_unstable();
+        let mut builder = MapBuilder::memory();
+        for (key, value) in reversed {
+            builder.insert(key, value)?;
+        }
+        let transducer = builder.into_inner()?;
+        let mut object = header(built, &transducer).into_bytes();
+        object.extend(transducer);
+        Ok(object)
+    }
+
+    /// The entry of a name, or of the nearest parent that speaks for it.
+    ///
+    /// One walk from the top-level domain to the left, without allocation.
+    #[must_use]
+    pub fn listing(&self, domain: &Domain) -> Option<Listing> {
+        let name = domain.as_str().as_bytes();
+        let fst = self.names.as_fst();
+        let (mut node, mut value, mut nearest) = (fst.root(), 0, None);
+        for (walked, &octet) in name.iter().rev().enumerate() {
+            if octet == b'.' && let Some(found) = entry(&node, value).filter(|found| found.reach == Reach::SubDomains) {
+                nearest = (0 < walked).then_some(found);
+            }
+            let Some(index) = node.find_input(octet) else { return nearest };
+            let transition = node.transition(index);
+            value += transition.out.value();
+            node = fst.node(transition.addr);
+        }
+        entry(&node, value).or(nearest)
+    }
+
+    /// What the domain is known as; see [`DomainList::listing`].
+    #[must_use]
+    pub fn class(&self, domain: &Domain) -> Option<Class> {
+        self.listing(domain).map(|listing| listing.class)
+    }
+
+    /// Whether the last label is in the root zone, or is the one of documentation (RFC 6761 §6.5).
+    #[must_use]
+    pub fn is_top_level(&self, label: &str) -> bool {
+        let key: Vec<u8> = label.bytes().rev().collect();
+        label == "example" || self.names.get(key).is_some()
+    }
+
+    /// When the sources were taken.
+    #[must_use]
+    pub fn built(&self) -> Date {
+        self.built
+    }
+
+    /// How many names it has.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.names.len()
+    }
+
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.names.is_empty()
+    }
+
+    /// Every name with its entry, for tools and tests; allocates.
+    #[must_use]
+    pub fn to_names(&self) -> BTreeMap<String, Listing> {
+        let mut names = BTreeMap::new();
+        let mut stream = self.names.stream();
+        while let Some((key, value)) = stream.next() {
+            let name: String = key.iter().rev().map(|&octet| char::from(octet)).collect();
+            names.extend(Listing::from_value(value).map(|listing| (name, listing)));
+        }
+        names
+    }
+
+    fn open(object: Cow<'static, [u8]>) -> Result<Self, DomainListError> {
+        let (built, _, body) = parts(&object)?;
+        let start = object.len() - body.len();
+        let body = match object {
+            Cow::Borrowed(octets) => Cow::Borrowed(octets.get(start..).unwrap_or_default()),
+            Cow::Owned(mut octets) => Cow::Owned(octets.split_off(start)),
+        };
+        Ok(Self { names: Map::new(body)?, built })
+    }
+
+    fn check_against(&self, embedded: &Self) -> Result<(), DomainListError> {
+        if self.built < embedded.built {
+            return Err(DomainListError::Older { embedded: embedded.built });
+        }
+        if self.len() * 100 < embedded.len() * LEAST_SHARE_PERCENT {
+            return Err(DomainListError::TooFew { found: self.len(), embedded: embedded.len() });
+        }
+        self.check_entries()?;
+        let mut stream = embedded.names.stream();
+        while let Some((key, value)) = stream.next() {
+            let known = Listing::from_value(value).is_some_and(|listing| listing.class.is_lasting());
+            let here = self.names.get(key).and_then(Listing::from_value);
+            if known && here.is_some_and(|listing| listing.class == Class::Disposable) {
+                return Err(DomainListError::KnownProvider(key.iter().rev().map(|&octet| char::from(octet)).collect()));
+            }
+        }
+        Ok(())
+    }
+
+    fn check_entries(&self) -> Result<(), DomainListError> {
+        let mut values = self.names.values();
+        while let Some(value) = values.next() {
+            Listing::from_value(value).ok_or(DomainListError::Entry)?;
+        }
+        Ok(())
+    }
+}
+
+impl Class {
+    /// Every class, at the place of its number in an object.
+    const ALL: [Self; 6] = [Self::TopLevel, Self::Free, Self::Paid, Self::Alias, Self::Disposable, Self::TypoSquat];
+
+    /// Whether mailboxes there are meant to last.
+    #[must_use]
+    pub const fn is_lasting(self) -> bool {
+        matches!(self, Self::Free | Self::Paid | Self::Alias)
+    }
+}
+
+impl Listing {
+    const MAX_SOURCES: u8 = 31;
+
+    /// Three bits of class, one of reach, five of sources.
+    fn to_value(self) -> u64 {
+        let class = Class::ALL.iter().position(|&class| class == self.class).unwrap_or_default();
+        let reach = usize::from(self.reach == Reach::NameOnly);
+        let sources = usize::from(self.sources.min(Self::MAX_SOURCES));
+        u64::try_from(class | reach << 3 | sources << 4).unwrap_or_default()
+    }
+
+    fn from_value(value: u64) -> Option<Self> {
+        let class = *Class::ALL.get(usize::try_from(value & 7).ok()?)?;
+        let reach = if value & 8 == 0 { Reach::SubDomains } else { Reach::NameOnly };
+        let sources = u8::try_from(value >> 4).ok().filter(|&sources| sources <= Self::MAX_SOURCES)?;
+        Some(Self { class, sources, reach })
+    }
+}
+
+fn entry(node: &Node<'_>, value: u64) -> Option<Listing> {
+    if node.is_final() { Listing::from_value(value + node.final_output().value()) } else { None }
+}
+
+fn header(built: Date, transducer: &[u8]) -> String {
+    format!("{MAGIC} {built} {}\n", hex(digest(&SHA256, transducer).as_ref()))
+}
+
+/// Date, digest and transducer.
+fn parts(object: &[u8]) -> Result<(Date, &str, &[u8]), DomainListError> {
+    let end = object.iter().take(200).position(|&octet| octet == b'\n').ok_or(DomainListError::Header)?;
+    let (line, body) = object.split_at_checked(end).ok_or(DomainListError::Header)?;
+    let line = std::str::from_utf8(line).ok().and_then(|line| line.strip_prefix(MAGIC)).ok_or(DomainListError::Header)?;
+    let (date, sum) = line.trim_start().split_once(' ').ok_or(DomainListError::Header)?;
+    let built = date.parse().map_err(|_| DomainListError::Header)?;
+    Ok((built, sum, body.get(1..).unwrap_or_default()))
+}
+
+fn check_digest(object: &[u8]) -> Result<(), DomainListError> {
+    let (_, sum, body) = parts(object)?;
+    if hex(digest(&SHA256, body).as_ref()) == sum { Ok(()) } else { Err(DomainListError::Digest) }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::civil::date;
+
+    use super::*;
+
+    fn domain(text: &str) -> Domain {
+        Domain::parse(text).expect(text)
+    }
+
+    /// Every name of the embedded list, so that a test can change some.
+    fn names() -> BTreeMap<String, Listing> {
+        EMBEDDED.to_names()
+    }
+
+    fn later() -> Date {
+        EMBEDDED.built().tomorrow().expect("before the end of time")
+    }
+
+    fn object(names: &BTreeMap<String, Listing>, built: Date) -> Vec<u8> {
+        DomainList::build(names, built).expect("in memory")
+    }
+
+    fn refusal(object: Vec<u8>) -> String {
+        DomainList::read(object).err().map(|error| error.to_string()).unwrap_or_default()
+    }
+
+    #[test]
+    fn a_name_speaks_for_itself_or_for_what_is_below_it() {
+        for (text, expected) in [
+            ("gmail.com", Some(Class::Free)),
+            ("mail.gmail.com", None),
+            ("comcast.net", Some(Class::Paid)),
+            ("duck.com", Some(Class::Alias)),
+            ("ann.anonaddy.com", Some(Class::Alias)),
+            ("mailinator.com", Some(Class::Disposable)),
+            ("a.b.mailinator.com", Some(Class::Disposable)),
+            ("ourmailinator-archive.com", None),
+            ("mailinator.com.example", None),
+            ("tempomailusa.com", Some(Class::Disposable)),
+            ("gmial.com", Some(Class::TypoSquat)),
+            ("pp.ua", Some(Class::Disposable)),
+            ("school.pp.ua", None),
+            ("com", Some(Class::TopLevel)),
+            ("example.com", None),
+            ("xn--p1ai", Some(Class::TopLevel)),
+        ] {
+            assert_eq!(EMBEDDED.class(&domain(text)), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_nearest_entry_decides() {
+        let listing = |class, reach| Listing { class, sources: 3, reach };
+        let names = BTreeMap::from([
+            ("example.com".to_owned(), listing(Class::Disposable, Reach::SubDomains)),
+            ("good.example.com".to_owned(), listing(Class::Alias, Reach::SubDomains)),
+            ("exact.example.com".to_owned(), listing(Class::Free, Reach::NameOnly)),
+        ]);
+        let list = DomainList::of(&names, date(2026, 1, 1)).expect("in memory");
+        for (text, expected) in [
+            ("example.com", Some(Class::Disposable)),
+            ("bad.example.com", Some(Class::Disposable)),
+            ("a.good.example.com", Some(Class::Alias)),
+            ("exact.example.com", Some(Class::Free)),
+            ("a.exact.example.com", Some(Class::Disposable)),
+            ("anexample.com", None),
+            ("com", None),
+        ] {
+            assert_eq!(list.class(&domain(text)), expected, "{text}");
+        }
+        assert_eq!((list.len(), list.to_names()), (3, names));
+    }
+
+    #[test]
+    fn the_embedded_object_is_whole_and_below_a_megabyte() {
+        assert!(EMBEDDED_OBJECT.len() <= 1_000_000, "{}", EMBEDDED_OBJECT.len());
+        assert!(DomainList::read(EMBEDDED_OBJECT.to_vec()).is_ok_and(|list| list.len() == EMBEDDED.len()));
+    }
+
+    #[test]
+    fn a_newer_object_is_believed_with_what_it_adds() {
+        let mut names = names();
+        let added = Listing { class: Class::Disposable, sources: 1, reach: Reach::SubDomains };
+        names.insert("throw-away.example".to_owned(), added);
+        let list = DomainList::read(object(&names, later())).expect("a newer list");
+        assert_eq!(list.listing(&domain("mx.throw-away.example")), Some(added));
+        assert_eq!((list.built(), EMBEDDED.class(&domain("throw-away.example"))), (later(), None));
+    }
+
+    #[test]
+    fn an_object_that_cannot_be_believed_is_refused_for_a_reason() {
+        let good = object(&names(), later());
+        let mut flipped = good.clone();
+        *flipped.last_mut().expect("octets") ^= 1;
+        let mut cut_off = good.clone();
+        cut_off.truncate(good.len() / 2);
+        let few = names().into_iter().take(1_000).collect();
+        let mut hostile = names();
+        hostile.insert("gmail.com".to_owned(), Listing { class: Class::Disposable, sources: 9, reach: Reach::NameOnly });
+        let embedded = EMBEDDED.built();
+        let no_transducer = [header(later(), b"text").into_bytes(), b"text".to_vec()].concat();
+        for (object, expected) in [
+            (Vec::new(), "the first line is not"),
+            (b"gatepost-domains 2 2030-01-01 00\n".to_vec(), "the first line is not"),
+            (vec![b'a'; 10_000], "the first line is not"),
+            (vec![0; MAX_OBJECT_OCTETS + 1], "more than"),
+            (flipped, "the digest is not"),
+            (cut_off, "the digest is not"),
+            (no_transducer, "not a transducer"),
+            (object(&few, later()), "1000 names"),
+            (object(&names(), embedded.yesterday().expect("a day")), "older than"),
+            (object(&hostile, later()), "gmail.com would be called disposable"),
+        ] {
+            let refusal = refusal(object);
+            assert!(refusal.starts_with(expected), "{expected}: {refusal}");
+        }
+    }
+
+    #[test]
+    fn an_entry_survives_its_encoding() {
+        for class in Class::ALL {
+            for (sources, reach) in [(1, Reach::SubDomains), (31, Reach::NameOnly)] {
+                let listing = Listing { class, sources, reach };
+                assert_eq!(Listing::from_value(listing.to_value()), Some(listing));
+            }
+        }
+        assert_eq!((Listing::from_value(7), Listing::from_value(1 << 20)), (None, None));
+    }
+}
