@@ -137,7 +137,7 @@ impl Gate {
             counters: Counters::new(table.clone(), instance),
             dns,
             domain_data: DomainData::new(s3, config.bucket.clone(), config.data_refresh),
-            overlays: Overlays::new(table),
+            overlays: Overlays::new(table, config.data_refresh),
             look_alikes: LookAlikes::new(&config.protected_domains),
             quota: config.quota,
             weights: Arc::new(config.weights.clone()),
@@ -151,7 +151,9 @@ impl Gate {
             tracing::warn!(cause = with_causes(&error), "the opinions on domains were not read");
         }
         match list {
-            Ok(Refreshed::Replaced) => tracing::info!(built = %self.domain_data.list().built(), "a newer list of domains"),
+            Ok(Refreshed::Replaced) => {
+                tracing::info!(built = %self.domain_data.list().built(), "a newer list of domains")
+            }
             Ok(Refreshed::NotDue | Refreshed::Unchanged) => {}
             Err(error) => tracing::error!(cause = with_causes(&error), "the list of domains stays as it is"),
         }

@@ -11,8 +11,8 @@ use std::time::{Duration, SystemTime};
 use futures_util::{StreamExt, stream};
 use gatepost::{
     address::{Examination, examine},
-    io::telemetry::with_causes,
     flow::Flow,
+    io::telemetry::with_causes,
     mail_hosts::{Hosts, MailHosts},
     verdict::{Context, Verdict},
 };

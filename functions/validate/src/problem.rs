@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use gatepost::{
+    flow::Flow,
     io::{rate_limits::RateLimitError, table::TableError},
     rate_limit::{Quota, WINDOW},
-    flow::Flow,
 };
 use lambda_http::{Body, Response, http::HeaderName};
 use serde::Serialize;
