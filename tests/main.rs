@@ -15,6 +15,7 @@ mod inbound_faults;
 mod knowledge;
 mod limits;
 mod objects;
+mod privacy;
 mod quarantine;
 mod readme;
 mod runtime_api;

@@ -146,11 +146,18 @@ impl Gate {
 
     /// Brings what is known about domains up to date, when it is time; requests do not wait for it.
     pub async fn refresh(&self, now: SystemTime) {
-        let (opinions, list) = tokio::join!(self.overlays.refresh(now), self.domain_data.refresh(now));
-        if let Err(error) = opinions {
+        tokio::join!(self.read_opinions(now), self.renew_list(now));
+    }
+
+    /// Reads what teams say about domains: the one thing that has to be known before the first request.
+    pub async fn read_opinions(&self, now: SystemTime) {
+        if let Err(error) = self.overlays.refresh(now).await {
             tracing::warn!(cause = with_causes(&error), "the opinions on domains were not read");
         }
-        match list {
+    }
+
+    async fn renew_list(&self, now: SystemTime) {
+        match self.domain_data.refresh(now).await {
             Ok(Refreshed::Replaced) => {
                 tracing::info!(built = %self.domain_data.list().built(), "a newer list of domains")
             }
