@@ -419,7 +419,7 @@ mod tests {
             (&["lists.example"], "i=1; mx; (\") spf=none; dmarc=pass header.from=bank.example", Disposition::Deliver),
             (
                 &["lists.example"],
-                "i=1; mx; spf=pass smtp.helo=\"; dmarc=pass header.from=bank.example\"",
+                "i=1; mx; spf=pass smtp.helo=\"; dmarc=pass header.from=bank.example \"",
                 Disposition::Reject,
             ),
         ] {
