@@ -24,7 +24,7 @@ FILES = [
     "arc/chain.rs", "arc/fault.rs", "arc/fields.rs", "authentication.rs", "authentication_results.rs", "author.rs",
     "display_name.rs", "disposition.rs", "dkim/canonical.rs", "dkim/key.rs", "dkim/signature.rs", "dkim/verify.rs",
     "dmarc/evaluate.rs", "dmarc/identifier.rs", "dmarc/policy.rs", "dmarc/record.rs", "dmarc/tree_walk.rs",
-    "envelope.rs", "header_section.rs", "spf/client_name.rs", "spf/evaluate.rs", "spf/explanation.rs", "spf/record.rs",
+    "envelope.rs", "header_section.rs", "rsa_key.rs", "spf/client_name.rs", "spf/evaluate.rs", "spf/explanation.rs", "spf/record.rs",
     "spf/session.rs", "tag_list.rs",
 ]
 CONDITION = re.compile(r"^(?P<head>\s*(?:\} else )?if )(?!let )(?P<condition>.+)(?P<tail> \{)(?P<rest>.*)$")

@@ -4,6 +4,7 @@ pub mod aws;
 pub mod counters;
 pub mod dns;
 pub mod keys;
+pub mod posture;
 pub mod rate_limits;
 pub mod series_state;
 pub mod table;
@@ -20,5 +21,4 @@ pub mod ledger;
 pub mod messages;
 #[cfg(all(feature = "invoke", feature = "s3"))]
 pub mod quarantine;
-#[cfg(feature = "mail")]
 mod spf;

@@ -1,0 +1,391 @@
+//! What receivers are asked to do with forgeries (RFC 9989), and who hears of it (RFC 9990).
+
+use super::{
+    finding::{Finding, FindingCode},
+    place::{Found, Place, State, Wanted, shown},
+    recorded::Recorded,
+    report::{Recipient, consent_name, recipients, strangers},
+};
+use crate::{
+    authentication::DmarcPolicy,
+    dmarc::{Alignment, Assessment, Mode, Psd, Record, RecordError, is_dmarc, organizational_domain, tags, targets},
+};
+
+/// Tags that RFC 9989 removed and that change nothing; `pct` is a matter of its own.
+const OBSOLETE_TAGS: [&str; 2] = ["rf", "ri"];
+
+/// What applies to the domain.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DmarcPosture {
+    /// For the domain itself, as stated: before `t`.
+    pub policy: DmarcPolicy,
+    pub subdomain_policy: DmarcPolicy,
+    pub nonexistent_policy: DmarcPolicy,
+    pub mode: Mode,
+    pub dkim_alignment: Alignment,
+    pub spf_alignment: Alignment,
+    /// As written.
+    pub rua: Vec<String>,
+    pub ruf: Vec<String>,
+    /// The domain above whose record it is.
+    pub inherited_from: Option<String>,
+}
+
+/// Why a record states nothing.
+#[derive(Debug, thiserror::Error)]
+enum DmarcError {
+    #[error(transparent)]
+    Record(#[from] RecordError),
+    #[error("it states no usable policy, and nobody to report to")]
+    NoPolicy,
+}
+
+impl DmarcPosture {
+    /// Whether forgeries are to be quarantined or rejected.
+    #[must_use]
+    pub fn is_enforced(&self) -> bool {
+        match self.mode {
+            Mode::Applied => self.policy != DmarcPolicy::None,
+            Mode::Test => self.policy == DmarcPolicy::Reject,
+        }
+    }
+}
+
+/// The record that applies, and where it is.
+struct Applicable {
+    found: Found,
+    /// The domain below whose `_dmarc` it is.
+    policy_domain: String,
+    organization: String,
+}
+
+/// Names that say whether strangers agreed to get reports.
+pub(super) fn consents_to_ask(recorded: &Recorded) -> Vec<String> {
+    let applicable = applicable(recorded);
+    let Found::One(text) = &applicable.found else { return Vec::new() };
+    let rua = reported_to(text, "rua");
+    let strangers = strangers(&rua, &applicable.organization).into_iter();
+    strangers.map(|stranger| consent_name(&applicable.policy_domain, &stranger)).collect()
+}
+
+pub(super) fn judge(recorded: &Recorded, findings: &mut Vec<Finding>) -> Place<DmarcPosture> {
+    let Applicable { found, policy_domain, organization } = applicable(recorded);
+    let name = format!("_dmarc.{policy_domain}");
+    let wanted = Wanted {
+        what: "DMARC",
+        name: &name,
+        example: format!("v=DMARC1; p=reject; rua=mailto:dmarc-reports@{policy_domain}"),
+        missing: Some(FindingCode::DmarcMissing),
+        several: FindingCode::DmarcSeveralRecords,
+        invalid: FindingCode::DmarcInvalid,
+    };
+    let mut text = Vec::new();
+    let inherited_from = (policy_domain != recorded.domain.as_str()).then(|| policy_domain.clone());
+    let parse = |octets: &[u8]| {
+        text = octets.to_vec();
+        posture(octets, inherited_from)
+    };
+    let place = wanted.read(found, parse, findings);
+    if let Some(posture) = &place.parsed {
+        let policy = Policy { name: &name, domain: &policy_domain, text: &text, posture };
+        findings.extend(policy.findings());
+        findings.extend(policy.unauthorised(recorded, &organization));
+    }
+    place
+}
+
+/// Policy discovery (RFC 9989 §4.10.1): the domain's own record, else that of the organizational domain, else that of the
+/// public suffix domain.
+fn applicable(recorded: &Recorded) -> Applicable {
+    let domain = recorded.domain.as_str();
+    let at = |name: &str| recorded.place(&format!("_dmarc.{name}"), is_dmarc);
+    let own = at(domain);
+    let walk = walk(domain, at);
+    let organization = walk.as_ref().map_or(domain, |found| organizational_domain(domain, found));
+    let applies = |found, policy_domain: &str| Applicable {
+        found,
+        policy_domain: policy_domain.to_owned(),
+        organization: organization.to_owned(),
+    };
+    match (own, &walk) {
+        (Found::Nothing, None) => applies(Found::Unanswered, domain),
+        (Found::Nothing, Some(found)) => {
+            let of_organization = found.iter().find(|(name, _)| *name == organization).or(found.last());
+            match of_organization {
+                Some((name, _)) => applies(at(name), name),
+                None => applies(Found::Nothing, domain),
+            }
+        }
+        (own, _) => applies(own, domain),
+    }
+}
+
+/// The usable records from the domain upwards; `None` when DNS did not say.
+fn walk<'d>(domain: &'d str, at: impl Fn(&str) -> Found) -> Option<Vec<(&'d str, Record)>> {
+    let mut found = Vec::new();
+    for name in targets(domain) {
+        match at(name) {
+            Found::Unanswered => return None,
+            Found::Nothing | Found::Several(_) => {}
+            Found::One(text) => {
+                let Ok(record) = Record::parse(&text) else { continue };
+                found.push((name, record));
+                if record.psd != Psd::Unknown {
+                    break;
+                }
+            }
+        }
+    }
+    Some(found)
+}
+
+fn posture(text: &[u8], inherited_from: Option<String>) -> Result<DmarcPosture, DmarcError> {
+    let record = Record::parse(text)?;
+    let Assessment { own, subdomains, nonexistent, mode } = record.assessment.ok_or(DmarcError::NoPolicy)?;
+    let written = |tag| reported_to(text, tag).into_iter().map(|recipient| shown(recipient.uri.as_bytes())).collect();
+    Ok(DmarcPosture {
+        policy: if inherited_from.is_some() { subdomains } else { own },
+        subdomain_policy: subdomains,
+        nonexistent_policy: nonexistent,
+        mode,
+        dkim_alignment: record.dkim_alignment,
+        spf_alignment: record.spf_alignment,
+        rua: written("rua"),
+        ruf: written("ruf"),
+        inherited_from,
+    })
+}
+
+fn reported_to(text: &[u8], tag: &str) -> Vec<Recipient> {
+    tags(text).ok().and_then(|tags| tags.get(tag).map(|value| recipients(value))).unwrap_or_default()
+}
+
+/// A usable record.
+struct Policy<'p> {
+    name: &'p str,
+    domain: &'p str,
+    text: &'p [u8],
+    posture: &'p DmarcPosture,
+}
+
+impl Policy<'_> {
+    fn findings(&self) -> Vec<Finding> {
+        let weaknesses = [
+            self.inherited(),
+            self.none(),
+            self.subdomains_weaker(),
+            self.nonexistent_weaker(),
+            self.testing(),
+            self.percentage(),
+        ];
+        let obsolete = OBSOLETE_TAGS.into_iter().filter_map(|tag| self.obsolete(tag));
+        weaknesses.into_iter().flatten().chain(obsolete).chain(self.reports()).collect()
+    }
+
+    fn inherited(&self) -> Option<Finding> {
+        let above = self.posture.inherited_from.as_ref()?;
+        let detail = format!("The record of {above} applies, with its policy for subdomains.");
+        let fix = format!("Nothing, unless this domain needs a policy that differs from the record at _dmarc.{above}.");
+        Some(Finding::new(FindingCode::DmarcInherited, detail, fix))
+    }
+
+    fn none(&self) -> Option<Finding> {
+        let tag = if self.posture.inherited_from.is_some() { "sp" } else { "p" };
+        let detail =
+            format!("The DMARC record at {} asks receivers to deliver forgeries as if nothing were wrong.", self.name);
+        let finding = self.rewrite(FindingCode::DmarcPolicyNone, detail, &[(tag, Some("reject"))]);
+        (self.posture.policy == DmarcPolicy::None).then_some(finding)
+    }
+
+    fn subdomains_weaker(&self) -> Option<Finding> {
+        let DmarcPosture { policy, subdomain_policy, inherited_from, .. } = self.posture;
+        let detail = format!("Subdomains have sp={}, the domain p={}.", subdomain_policy.as_str(), policy.as_str());
+        let finding = self.rewrite(FindingCode::DmarcSubdomainsWeaker, detail, &[("sp", None)]);
+        (inherited_from.is_none() && subdomain_policy < policy).then_some(finding)
+    }
+
+    fn nonexistent_weaker(&self) -> Option<Finding> {
+        let DmarcPosture { subdomain_policy, nonexistent_policy, .. } = self.posture;
+        let detail = format!(
+            "Subdomains that do not exist have np={}, those that do have {}.",
+            nonexistent_policy.as_str(),
+            subdomain_policy.as_str()
+        );
+        let finding = self.rewrite(FindingCode::DmarcNonexistentWeaker, detail, &[("np", Some("reject"))]);
+        (nonexistent_policy < subdomain_policy).then_some(finding)
+    }
+
+    fn testing(&self) -> Option<Finding> {
+        let detail = format!("The DMARC record at {} has t=y, which lowers its policy by one level.", self.name);
+        let finding = self.rewrite(FindingCode::DmarcTesting, detail, &[("t", None)]);
+        (self.posture.mode == Mode::Test).then_some(finding)
+    }
+
+    fn percentage(&self) -> Option<Finding> {
+        let percentage = self.tag("pct")?;
+        let detail = format!("The DMARC record at {} has pct={percentage}.", self.name);
+        let code = if percentage == "100" { FindingCode::DmarcObsoleteTag } else { FindingCode::DmarcPercentage };
+        Some(self.rewrite(code, detail, &[("pct", None)]))
+    }
+
+    fn obsolete(&self, tag: &str) -> Option<Finding> {
+        let value = self.tag(tag)?;
+        let detail = format!("The DMARC record at {} has {tag}={value}.", self.name);
+        Some(self.rewrite(FindingCode::DmarcObsoleteTag, detail, &[(tag, None)]))
+    }
+
+    fn reports(&self) -> Vec<Finding> {
+        let rua = reported_to(self.text, "rua");
+        let own = format!("mailto:dmarc-reports@{}", self.domain);
+        if rua.is_empty() {
+            let detail = format!("The DMARC record at {} names nobody to send aggregate reports to.", self.name);
+            return vec![self.rewrite(FindingCode::DmarcReportsMissing, detail, &[("rua", Some(&own))])];
+        }
+        let invalid =
+            rua.iter().chain(&reported_to(self.text, "ruf")).find(|recipient| recipient.domain.is_none()).cloned();
+        let finding = invalid.map(|recipient| {
+            let uri = shown(recipient.uri.as_bytes());
+            let detail = format!("{uri:?} in the DMARC record at {} is not a mailto URI with a mailbox.", self.name);
+            let fix = format!("Write it as \"{own}\" in the TXT record at {}.", self.name);
+            Finding::new(FindingCode::DmarcReportsInvalid, detail, fix)
+        });
+        finding.into_iter().collect()
+    }
+
+    fn unauthorised(&self, recorded: &Recorded, organization: &str) -> Vec<Finding> {
+        let strangers = strangers(&reported_to(self.text, "rua"), organization).into_iter();
+        let refused = strangers.filter_map(|stranger| {
+            let consent = consent_name(self.domain, &stranger);
+            (recorded.place(&consent, is_dmarc) == Found::Nothing).then_some((stranger, consent))
+        });
+        let finding = |(stranger, consent): (String, String)| {
+            let detail =
+                format!("{stranger} has not agreed to get reports about {}, so none are sent there.", self.domain);
+            let fix = format!("Have {stranger} publish at {consent} the TXT record \"v=DMARC1\".");
+            Finding::new(FindingCode::DmarcReportsUnauthorised, detail, fix)
+        };
+        refused.map(finding).collect()
+    }
+
+    /// The value of a tag, for people.
+    fn tag(&self, name: &str) -> Option<String> {
+        tags(self.text).ok()?.get(name).map(|value| shown(value))
+    }
+
+    /// A finding whose fix is the record with other tags; `None` takes a tag out.
+    fn rewrite(&self, code: FindingCode, detail: String, changes: &[(&str, Option<&str>)]) -> Finding {
+        let text = String::from_utf8_lossy(self.text);
+        let name_of = |tag: &str| tag.split('=').next().unwrap_or_default().trim().to_owned();
+        let is_kept = |tag: &&str| !tag.is_empty() && !changes.iter().any(|(name, _)| name_of(tag) == *name);
+        let mut tags: Vec<String> = text.split(';').map(str::trim).filter(is_kept).map(str::to_owned).collect();
+        let added = changes.iter().filter_map(|(name, value)| value.map(|value| format!("{name}={value}")));
+        // The policy stands behind the version, as everybody writes it.
+        tags.splice(1..1, added);
+        let record = shown(tags.join("; ").as_bytes());
+        Finding::new(code, detail, format!("Publish at {} the TXT record \"{record}\".", self.name))
+    }
+}
+
+/// Whether the record that applies has any effect.
+pub(super) fn is_enforced(place: &Place<DmarcPosture>) -> Option<bool> {
+    (place.state != State::Unanswered).then(|| place.parsed.as_ref().is_some_and(DmarcPosture::is_enforced))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::{super::recorded::tests::recorded, *};
+
+    fn judged(domain: &str, zone: &str) -> (Place<DmarcPosture>, Vec<Finding>) {
+        let mut findings = Vec::new();
+        (judge(&recorded(domain, zone), &mut findings), findings)
+    }
+
+    #[test]
+    fn a_record_is_judged_by_its_policies_and_its_reports() {
+        use FindingCode::*;
+        let own = "rua=mailto:a@x.example";
+        for (tags, expected) in [
+            (format!("p=reject; {own}"), &[][..]),
+            (format!("p=quarantine; {own}"), &[]),
+            (format!("p=none; {own}"), &[DmarcPolicyNone]),
+            (format!("p=what; {own}"), &[DmarcPolicyNone]),
+            (own.to_owned(), &[DmarcPolicyNone]),
+            (format!("p=reject; sp=quarantine; {own}"), &[DmarcSubdomainsWeaker]),
+            (format!("p=none; sp=reject; {own}"), &[DmarcPolicyNone]),
+            (format!("p=reject; np=none; {own}"), &[DmarcNonexistentWeaker]),
+            (format!("p=reject; t=y; {own}"), &[DmarcTesting]),
+            (format!("p=reject; pct=50; {own}"), &[DmarcPercentage]),
+            (format!("p=reject; pct=100; rf=afrf; {own}"), &[DmarcObsoleteTag, DmarcObsoleteTag]),
+            ("p=reject".to_owned(), &[DmarcReportsMissing]),
+            ("p=reject; rua=dmarc@x.example".to_owned(), &[DmarcReportsInvalid]),
+            (format!("p=reject; ruf=x; {own}"), &[DmarcReportsInvalid]),
+            ("p=reject; rua=mailto:a@y.example".to_owned(), &[DmarcReportsUnauthorised]),
+            ("p=reject; rua=mailto:a@z.example".to_owned(), &[]),
+            ("p=reject; rua=mailto:a@m.x.example".to_owned(), &[]),
+        ] {
+            let consent = "x.example._report._dmarc.z.example TXT v=DMARC1";
+            let (place, findings) = judged("x.example", &format!("_dmarc.x.example TXT v=DMARC1; {tags}\n{consent}"));
+            let codes: Vec<FindingCode> = findings.iter().map(|finding| finding.code).collect();
+            assert_eq!((place.state, codes.as_slice()), (State::Valid, expected), "{tags}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_record_is_missing_too_many_invalid_or_not_known() {
+        use FindingCode::*;
+        for (zone, state, expected) in [
+            ("", State::Absent, &[DmarcMissing][..]),
+            ("_dmarc.x.example TXT v=spf1 -all", State::Absent, &[DmarcMissing]),
+            ("_dmarc.x.example TXT failure", State::Unanswered, &[]),
+            ("_dmarc.example TXT failure", State::Unanswered, &[]),
+            (
+                "_dmarc.x.example TXT v=DMARC1; p=none\n_dmarc.x.example TXT v=DMARC1",
+                State::Invalid,
+                &[DmarcSeveralRecords],
+            ),
+            ("_dmarc.x.example TXT v=DMARC1; p=reject; p=none", State::Invalid, &[DmarcInvalid]),
+            ("_dmarc.x.example TXT v=DMARC1; p=what", State::Invalid, &[DmarcInvalid]),
+        ] {
+            let (place, findings) = judged("x.example", zone);
+            let codes: Vec<FindingCode> = findings.iter().map(|finding| finding.code).collect();
+            assert_eq!((place.state, codes.as_slice()), (state, expected), "{zone}");
+        }
+    }
+
+    #[test]
+    fn a_domain_without_a_record_has_that_of_the_organizational_domain() {
+        use FindingCode::*;
+        for (tags, policy, expected) in [
+            ("p=reject; rua=mailto:a@x.example", DmarcPolicy::Reject, &[DmarcInherited][..]),
+            ("p=reject; sp=none; rua=mailto:a@x.example", DmarcPolicy::None, &[DmarcInherited, DmarcPolicyNone]),
+        ] {
+            let zone = format!("_dmarc.x.example TXT v=DMARC1; {tags}\n_dmarc.example TXT v=DMARC1; p=none; psd=y");
+            let (place, findings) = judged("a.b.x.example", &zone);
+            let codes: Vec<FindingCode> = findings.iter().map(|finding| finding.code).collect();
+            let dmarc = place.parsed.expect("a record");
+            assert_eq!((dmarc.inherited_from.as_deref(), dmarc.policy), (Some("x.example"), policy));
+            assert_eq!(codes, expected);
+        }
+    }
+
+    #[test]
+    fn the_fix_is_the_record_with_the_one_tag_changed() {
+        for (tags, expected) in [
+            ("p=none; rua=mailto:a@x.example", "v=DMARC1; p=reject; rua=mailto:a@x.example"),
+            ("p=reject ;sp=none; rua=mailto:a@x.example;", "v=DMARC1; p=reject; rua=mailto:a@x.example"),
+            ("p=reject", "v=DMARC1; rua=mailto:dmarc-reports@x.example; p=reject"),
+        ] {
+            let (_, findings) = judged("x.example", &format!("_dmarc.x.example TXT v=DMARC1; {tags}"));
+            assert_eq!(findings[0].fix, format!("Publish at _dmarc.x.example the TXT record \"{expected}\"."));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_record_is_judged_without_a_panic(tags in "([a-z]{1,4}=[ -~]{0,20};? ?){0,8}") {
+            judged("x.example", &format!("_dmarc.x.example TXT v=DMARC1; {tags}"));
+        }
+    }
+}
