@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use gatepost::{
     activity::{Channel, series},
-    address::Examination,
+    address::{Domain, Examination},
     api_key::HashSecret,
     bucket::Bucket,
     config::{self, ConfigError, Reader},
@@ -16,6 +16,7 @@ use gatepost::{
         table::{Table, TableError},
     },
     mail_hosts::MailHosts,
+    posture::Recorded,
     rate_limit::{Quota, Remaining},
     verdict::{Decision, Flow, Verdict},
 };
@@ -153,6 +154,16 @@ impl Gate {
         }
     }
 
+    /// Asks DNS what the domain publishes.
+    pub(crate) async fn posture(&self, domain: &Domain) -> Recorded {
+        self.dns.posture(domain).await
+    }
+
+    /// A posture is no verdict, so it counts as traffic and nothing else.
+    pub(crate) fn count_posture(&self, caller: &Caller, now: SystemTime) {
+        self.count(Flow::Other.as_str(), &caller.id, &[Channel::Total], now);
+    }
+
     pub(crate) fn count_verdict(&self, caller: &Caller, flow: Flow, verdict: &Verdict, now: SystemTime) {
         let outcome = match verdict.decision {
             Decision::Accept => Channel::Accept,
@@ -173,7 +184,7 @@ impl Gate {
             | ValidateError::BodyTooLarge
             | ValidateError::UnsupportedMediaType
             | ValidateError::NotFound
-            | ValidateError::MethodNotAllowed
+            | ValidateError::MethodNotAllowed { .. }
             | ValidateError::Unavailable(_) => {}
         }
     }

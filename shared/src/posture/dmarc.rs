@@ -278,9 +278,11 @@ impl Policy<'_> {
         let name_of = |tag: &str| tag.split('=').next().unwrap_or_default().trim().to_owned();
         let is_kept = |tag: &&str| !tag.is_empty() && !changes.iter().any(|(name, _)| name_of(tag) == *name);
         let mut tags: Vec<String> = text.split(';').map(str::trim).filter(is_kept).map(str::to_owned).collect();
-        let added = changes.iter().filter_map(|(name, value)| value.map(|value| format!("{name}={value}")));
-        // The policy stands behind the version, as everybody writes it.
-        tags.splice(1..1, added);
+        for (name, value) in changes.iter().filter_map(|(name, value)| value.map(|value| (*name, value))) {
+            // Readers of RFC 7489 want the policy behind the version.
+            let at = if name == "p" { 1 } else { tags.len() };
+            tags.insert(at, format!("{name}={value}"));
+        }
         let record = shown(tags.join("; ").as_bytes());
         Finding::new(code, detail, format!("Publish at {} the TXT record \"{record}\".", self.name))
     }
@@ -375,7 +377,7 @@ mod tests {
         for (tags, expected) in [
             ("p=none; rua=mailto:a@x.example", "v=DMARC1; p=reject; rua=mailto:a@x.example"),
             ("p=reject ;sp=none; rua=mailto:a@x.example;", "v=DMARC1; p=reject; rua=mailto:a@x.example"),
-            ("p=reject", "v=DMARC1; rua=mailto:dmarc-reports@x.example; p=reject"),
+            ("p=reject", "v=DMARC1; p=reject; rua=mailto:dmarc-reports@x.example"),
         ] {
             let (_, findings) = judged("x.example", &format!("_dmarc.x.example TXT v=DMARC1; {tags}"));
             assert_eq!(findings[0].fix, format!("Publish at _dmarc.x.example the TXT record \"{expected}\"."));

@@ -1,6 +1,7 @@
 //! The command line.
 
 pub mod address;
+pub mod posture;
 pub mod quarantine;
 pub mod serve;
 pub mod spf;
@@ -37,6 +38,8 @@ enum Command {
     Address(address::Args),
     /// Evaluate SPF (RFC 7208) for one client and sender
     Spf(spf::Args),
+    /// Judge what a domain publishes to protect itself: SPF, DMARC, MTA-STS and the like
+    Posture(posture::Args),
     /// Judge one message and print its report
     Verify(verify::Args),
     /// Look at messages that were held back, release them, or have them judged again
@@ -57,6 +60,7 @@ pub fn run(cli: Cli) -> Result<(), CommandError> {
         Some(Command::Serve(args)) => block_on(serve::run(args)),
         Some(Command::Address(args)) => block_on(address::run(args)),
         Some(Command::Spf(args)) => block_on(spf::run(args)),
+        Some(Command::Posture(args)) => block_on(posture::run(args)),
         Some(Command::Verify(args)) => block_on(verify::run(args)),
         Some(Command::Quarantine(args)) => block_on(quarantine::run(args)),
         Some(Command::Backtest(args)) => {
