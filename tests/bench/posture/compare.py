@@ -10,30 +10,29 @@ import re
 import subprocess
 import sys
 
-import dns.resolver
-import httpx
+import dns.nameserver
+import requests
 
 gatepost, zone, server = sys.argv[1:]
 address, port = server.rsplit(":", 1)
 
-asked = dns.resolver.Resolver(configure=False)
-asked.nameservers, asked.port, asked.lifetime = [address], int(port), 3
+asked = [dns.nameserver.Do53Nameserver(address, int(port))]
 
 
 def offline(*_arguments, **_options):
-    raise httpx.ConnectError("offline")
+    raise requests.ConnectionError("offline")
 
 
-httpx.Client.send = offline
+requests.Session.send = offline
 logging.disable(logging.CRITICAL)
 import checkdmarc  # noqa: E402
 
 # The sections of both, by the first label of a case.
-SECTIONS = {"mx": "mx", "spf": "spf", "dmarc": "dmarc", "dkim": "dkim", "mta-sts": "mta_sts", "tls-rpt": "tls_rpt", "bimi": "bimi",
-            "dnssec": "dnssec"}
+SECTIONS = {"mx": "mx", "spf": "spf", "dmarc": "dmarc", "dkim": "dkim", "mta-sts": "mta_sts", "tls-rpt": "tls_rpt",
+            "bimi": "bimi", "dnssec": "dnssec"}
 THEIRS = {"tls_rpt": "smtp_tls_reporting"}
 # Of what checkdmarc says, this is about the lack of a connection.
-OFFLINE = re.compile(r"offline|ConnectError|download|retriev", re.I)
+OFFLINE = re.compile(r"offline", re.I)
 
 
 def ours(domain):
@@ -57,7 +56,7 @@ def texts(value, under=""):
 def theirs(domain):
     """By section; `dnssec` is a bool there."""
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-        result = checkdmarc.check_domains([domain], resolver=asked, timeout=3, retries=0)
+        result = checkdmarc.check_domains([domain], nameservers=asked, timeout=3, retries=0)
     result = json.loads(checkdmarc.results_to_json(result))
     found = {}
     for section in SECTIONS.values():
@@ -85,6 +84,8 @@ for domain, what in re.findall(r"^; case ([^:\s]+): (.*)$", open(zone).read(), r
         print("  gatepost  ", ", ".join(code for code, _ in found) or "-")
         print("  checkdmarc", " | ".join(f"{name}: {text}" for name, texts in said.items() for text in texts) or "-")
         if domain.startswith("protected."):
+            # The zone has a DS record and no signatures, which checkdmarc would check.
+            said.pop("dnssec")
             agree_on_clean = {"gatepost": not found, "checkdmarc": not any(said.values())}
         continue
     prefix = "dns_unanswered" if "unanswered" in domain else section

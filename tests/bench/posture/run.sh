@@ -20,7 +20,7 @@ for line in sys.stdin:
     made = json.loads(line)
     if made.get("executable") and made["target"]["name"] == sys.argv[1]: print(made["executable"])' "$name"
 }
-name=posture server_program=$(name=posture built bench --workspace --bench posture --no-run)
+name=posture server_program=$(name=posture built bench --workspace --bench posture --no-run --profile dev)
 gatepost=$(name=gatepost built build --workspace --bins)
 
 mkfifo "$work/stdin"
