@@ -99,7 +99,7 @@ fn revoked(name: &str) -> Finding {
 fn short(name: &str, bits: usize) -> Option<Finding> {
     let code = match bits {
         ..MIN_RSA_BITS => FindingCode::DkimKeyTooShort,
-        ..STRONG_RSA_BITS => FindingCode::DkimKeyWeak,
+        MIN_RSA_BITS..STRONG_RSA_BITS => FindingCode::DkimKeyWeak,
         _ => return None,
     };
     let fix = format!(

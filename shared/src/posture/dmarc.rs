@@ -1,10 +1,12 @@
 //! What receivers are asked to do with forgeries (RFC 9989), and who hears of it (RFC 9990).
 
 use super::{
+    dmarc_tag,
     finding::{Finding, FindingCode},
     place::{Found, Place, State, Wanted, shown},
     recorded::Recorded,
     report::{Recipient, consent_name, recipients, strangers},
+    stray,
 };
 use crate::{
     authentication::DmarcPolicy,
@@ -91,6 +93,7 @@ pub(super) fn judge(recorded: &Recorded, findings: &mut Vec<Finding>) -> Place<D
         findings.extend(policy.findings());
         findings.extend(policy.unauthorised(recorded, &organization));
     }
+    findings.extend(stray::beside_dmarc(recorded));
     place
 }
 
@@ -121,7 +124,7 @@ fn applicable(recorded: &Recorded) -> Applicable {
 }
 
 /// The usable records from the domain upwards; `None` when DNS did not say.
-fn walk<'d>(domain: &'d str, at: impl Fn(&str) -> Found) -> Option<Vec<(&'d str, Record)>> {
+fn walk(domain: &str, at: impl Fn(&str) -> Found) -> Option<Vec<(&str, Record)>> {
     let mut found = Vec::new();
     for name in targets(domain) {
         match at(name) {
@@ -161,8 +164,9 @@ fn reported_to(text: &[u8], tag: &str) -> Vec<Recipient> {
 }
 
 /// A usable record.
-struct Policy<'p> {
-    name: &'p str,
+pub(super) struct Policy<'p> {
+    /// Where it is.
+    pub(super) name: &'p str,
     domain: &'p str,
     text: &'p [u8],
     posture: &'p DmarcPosture,
@@ -179,7 +183,13 @@ impl Policy<'_> {
             self.percentage(),
         ];
         let obsolete = OBSOLETE_TAGS.into_iter().filter_map(|tag| self.obsolete(tag));
-        weaknesses.into_iter().flatten().chain(obsolete).chain(self.reports()).collect()
+        weaknesses
+            .into_iter()
+            .flatten()
+            .chain(obsolete)
+            .chain(self.reports())
+            .chain(dmarc_tag::findings(self))
+            .collect()
     }
 
     fn inherited(&self) -> Option<Finding> {
@@ -267,13 +277,19 @@ impl Policy<'_> {
         refused.map(finding).collect()
     }
 
+    /// All tags, for people.
+    pub(super) fn tags(&self) -> Vec<(String, String)> {
+        let tags = tags(self.text).unwrap_or_default().into_iter();
+        tags.map(|(name, value)| (shown(name.as_bytes()), shown(value))).collect()
+    }
+
     /// The value of a tag, for people.
     fn tag(&self, name: &str) -> Option<String> {
         tags(self.text).ok()?.get(name).map(|value| shown(value))
     }
 
     /// A finding whose fix is the record with other tags; `None` takes a tag out.
-    fn rewrite(&self, code: FindingCode, detail: String, changes: &[(&str, Option<&str>)]) -> Finding {
+    pub(super) fn rewrite(&self, code: FindingCode, detail: String, changes: &[(&str, Option<&str>)]) -> Finding {
         let text = String::from_utf8_lossy(self.text);
         let name_of = |tag: &str| tag.split('=').next().unwrap_or_default().trim().to_owned();
         let is_kept = |tag: &&str| !tag.is_empty() && !changes.iter().any(|(name, _)| name_of(tag) == *name);
@@ -312,7 +328,10 @@ mod tests {
             (format!("p=reject; {own}"), &[][..]),
             (format!("p=quarantine; {own}"), &[]),
             (format!("p=none; {own}"), &[DmarcPolicyNone]),
-            (format!("p=what; {own}"), &[DmarcPolicyNone]),
+            (format!("p=what; {own}"), &[DmarcPolicyNone, DmarcBadValue]),
+            (format!("p=reject; adkim=x; fo=1:d:s; {own}"), &[DmarcBadValue]),
+            (format!("p=reject; fo=1:2; {own}"), &[DmarcBadValue]),
+            (format!("p=Reject; aspf=S; psd=n; colour=red; {own}"), &[DmarcUnknownTag]),
             (own.to_owned(), &[DmarcPolicyNone]),
             (format!("p=reject; sp=quarantine; {own}"), &[DmarcSubdomainsWeaker]),
             (format!("p=none; sp=reject; {own}"), &[DmarcPolicyNone]),
@@ -339,7 +358,7 @@ mod tests {
         use FindingCode::*;
         for (zone, state, expected) in [
             ("", State::Absent, &[DmarcMissing][..]),
-            ("_dmarc.x.example TXT v=spf1 -all", State::Absent, &[DmarcMissing]),
+            ("_dmarc.x.example TXT v=spf1 -all", State::Absent, &[DmarcMissing, DmarcStrayText]),
             ("_dmarc.x.example TXT failure", State::Unanswered, &[]),
             ("_dmarc.example TXT failure", State::Unanswered, &[]),
             (

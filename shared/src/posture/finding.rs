@@ -164,6 +164,9 @@ finding_codes! {
     SpfRedirectIgnored = "spf_redirect_ignored", Spf, Warning, 2, "A redirect beside all is ignored (RFC 7208 §6.1).";
     SpfPtr = "spf_ptr", Spf, Warning, 3, "SPF uses ptr, which is slow and not reliable (RFC 7208 §5.5).";
     SpfDeprecatedType = "spf_deprecated_type", Spf, Info, 0, "There is a DNS record of type SPF, which nobody reads any more (RFC 7208 §3.1).";
+    SpfNearMiss = "spf_near_miss", Spf, Warning, 0, "A TXT record looks like SPF and does not count (RFC 7208 §4.5).";
+    SpfSenderId = "spf_sender_id", Spf, Info, 0, "There is a record of Sender ID, which is historic.";
+    SpfLong = "spf_long", Spf, Warning, 2, "The SPF record has more than 512 octets, which some answers cannot carry (RFC 7208 §3.4).";
     DkimNoKnownSelector = "dkim_no_known_selector", Dkim, Info, 0, "No well-known selector has a key, which proves nothing: selectors cannot be listed.";
     DkimKeyInvalid = "dkim_key_invalid", Dkim, Warning, 5, "A DKIM key record cannot be used (RFC 6376 §3.6.1).";
     DkimKeyTooShort = "dkim_key_too_short", Dkim, Error, 10, "A DKIM key has fewer than 1024 bits and verifies nothing (RFC 8301 §3.2).";
@@ -179,10 +182,14 @@ finding_codes! {
     DmarcTesting = "dmarc_testing", Dmarc, Warning, 8, "t=y lowers the policy by one level (RFC 9989 §4.7).";
     DmarcPercentage = "dmarc_percentage", Dmarc, Warning, 2, "pct was removed by RFC 9989; receivers that still know it spare part of the forgeries.";
     DmarcObsoleteTag = "dmarc_obsolete_tag", Dmarc, Info, 0, "A tag that RFC 9989 removed, and that changes nothing.";
+    DmarcBadValue = "dmarc_bad_value", Dmarc, Warning, 2, "A tag has a value that does not exist, so it does not count (RFC 9989 §4.7).";
+    DmarcUnknownTag = "dmarc_unknown_tag", Dmarc, Info, 0, "A tag that nobody knows is ignored (RFC 9989 §4.7).";
     DmarcReportsMissing = "dmarc_reports_missing", Dmarc, Warning, 3, "Nobody gets aggregate reports (RFC 9990).";
     DmarcReportsInvalid = "dmarc_reports_invalid", Dmarc, Warning, 3, "An address for reports is not a mailto URI with a mailbox.";
     DmarcReportsUnauthorised = "dmarc_reports_unauthorised", Dmarc, Warning, 3, "Reports go to a domain that did not agree to take them (RFC 9990 §4).";
     DmarcInherited = "dmarc_inherited", Dmarc, Info, 0, "The DMARC record of a domain above applies (RFC 9989 §4.10).";
+    DmarcStrayText = "dmarc_stray_text", Dmarc, Warning, 0, "A TXT record at _dmarc is no DMARC record and is ignored (RFC 9989 §4.10).";
+    DmarcMisplaced = "dmarc_misplaced", Dmarc, Warning, 0, "A DMARC record stands at the domain itself, where nobody looks.";
     MtaStsMissing = "mta_sts_missing", MtaSts, Warning, 10, "There is no MTA-STS record: who stands between can turn off TLS (RFC 8461).";
     MtaStsSeveralRecords = "mta_sts_several_records", MtaSts, Error, 10, "There are several MTA-STS records, so none counts (RFC 8461 §3.1).";
     MtaStsInvalid = "mta_sts_invalid", MtaSts, Error, 10, "The MTA-STS record cannot be used (RFC 8461 §3.1).";

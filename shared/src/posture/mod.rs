@@ -10,6 +10,8 @@
 //! | `finding` | every code, its severity and what it costs |
 //! | `place` | a name where one record belongs: nothing, one, several, or no answer |
 //! | `mx`, `spf`, `dkim`, `dmarc`, `mta_sts`, `tls_rpt`, `bimi`, `dnssec` | one protection each |
+//! | `dmarc_tag` | tags of a DMARC record that say nothing |
+//! | `stray` | texts that look like a record that counts, and are none |
 //! | `key_record` | what a DKIM key record holds |
 //! | `report` | who is to get DMARC reports, and whether they agreed (RFC 9990 §4) |
 //! | `score` | one number |
@@ -17,6 +19,7 @@
 mod bimi;
 mod dkim;
 mod dmarc;
+mod dmarc_tag;
 mod dnssec;
 mod finding;
 mod key_record;
@@ -28,6 +31,7 @@ mod report;
 mod score;
 mod selector;
 mod spf;
+mod stray;
 mod subject;
 mod tls_rpt;
 

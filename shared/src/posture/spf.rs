@@ -5,10 +5,11 @@ use super::{
     mx::MxPosture,
     place::{Place, Wanted, shown},
     recorded::Recorded,
+    stray,
 };
 use crate::spf::{
-    Data, Directive, Extent, MAX_LOOKUPS, MAX_VOID_LOOKUPS, Mechanism, PolicyFaultKind, Qualifier, QuestionKind,
-    Record, SpfCost, is_spf,
+    Data, Directive, Extent, MAX_LOOKUPS, MAX_VOID_LOOKUPS, MacroString, Mechanism, PolicyFaultKind, Qualifier,
+    QuestionKind, Record, SpfCost, is_spf,
 };
 
 /// A policy, and what it costs.
@@ -50,6 +51,7 @@ pub(super) fn judge(recorded: &Recorded, mx: &MxPosture, findings: &mut Vec<Find
         findings.extend(policy.findings());
     }
     findings.extend(deprecated_type(recorded));
+    findings.extend(stray::beside_spf(recorded));
     place
 }
 
@@ -62,7 +64,7 @@ impl SpfPosture {
         Self {
             all: all(record),
             includes: record.directives.iter().filter_map(include).collect(),
-            redirect: record.redirect.as_ref().and_then(|target| target.literal()),
+            redirect: record.redirect.as_ref().and_then(MacroString::literal),
             lookups: cost.lookups,
             void_lookups: cost.void_lookups,
             extent: cost.extent,
