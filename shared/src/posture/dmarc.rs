@@ -1,20 +1,18 @@
 //! What receivers are asked to do with forgeries (RFC 9989), and who hears of it (RFC 9990).
 
 use super::{
-    dmarc_tag,
+    dmarc_policy::Policy,
     finding::{Finding, FindingCode},
     place::{Found, Place, State, Wanted, shown},
     recorded::Recorded,
-    report::{Recipient, consent_name, recipients, strangers},
+    report::{consent_name, domains, reported_to, strangers},
     stray,
 };
 use crate::{
     authentication::DmarcPolicy,
-    dmarc::{Alignment, Assessment, Mode, Psd, Record, RecordError, is_dmarc, organizational_domain, tags, targets},
+    dmarc::{Alignment, Assessment, Mode, Psd, Record, RecordError, is_dmarc, organizational_domain, targets},
+    spf::QuestionKind,
 };
-
-/// Tags that RFC 9989 removed and that change nothing; `pct` is a matter of its own.
-const OBSOLETE_TAGS: [&str; 2] = ["rf", "ri"];
 
 /// What applies to the domain.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,13 +59,14 @@ struct Applicable {
     organization: String,
 }
 
-/// Names that say whether strangers agreed to get reports.
-pub(super) fn consents_to_ask(recorded: &Recorded) -> Vec<String> {
-    let applicable = applicable(recorded);
-    let Found::One(text) = &applicable.found else { return Vec::new() };
+/// What says whether reports can be sent: the mail hosts of who gets them, and whether strangers agreed.
+pub(super) fn to_ask(recorded: &Recorded) -> Vec<(String, QuestionKind)> {
+    let Applicable { found, policy_domain, organization } = applicable(recorded);
+    let Found::One(text) = &found else { return Vec::new() };
     let rua = reported_to(text, "rua");
-    let strangers = strangers(&rua, &applicable.organization).into_iter();
-    strangers.map(|stranger| consent_name(&applicable.policy_domain, &stranger)).collect()
+    let hosts = domains(&rua).into_iter().map(|domain| (domain.to_owned(), QuestionKind::Mx));
+    let strangers = strangers(&rua, &organization).into_iter();
+    hosts.chain(strangers.map(|stranger| (consent_name(&policy_domain, stranger), QuestionKind::Txt))).collect()
 }
 
 pub(super) fn judge(recorded: &Recorded, findings: &mut Vec<Finding>) -> Place<DmarcPosture> {
@@ -92,6 +91,7 @@ pub(super) fn judge(recorded: &Recorded, findings: &mut Vec<Finding>) -> Place<D
         let policy = Policy { name: &name, domain: &policy_domain, text: &text, posture };
         findings.extend(policy.findings());
         findings.extend(policy.unauthorised(recorded, &organization));
+        findings.extend(policy.undeliverable(recorded));
     }
     findings.extend(stray::beside_dmarc(recorded));
     place
@@ -159,151 +159,6 @@ fn posture(text: &[u8], inherited_from: Option<String>) -> Result<DmarcPosture, 
     })
 }
 
-fn reported_to(text: &[u8], tag: &str) -> Vec<Recipient> {
-    tags(text).ok().and_then(|tags| tags.get(tag).map(|value| recipients(value))).unwrap_or_default()
-}
-
-/// A usable record.
-pub(super) struct Policy<'p> {
-    /// Where it is.
-    pub(super) name: &'p str,
-    domain: &'p str,
-    text: &'p [u8],
-    posture: &'p DmarcPosture,
-}
-
-impl Policy<'_> {
-    fn findings(&self) -> Vec<Finding> {
-        let weaknesses = [
-            self.inherited(),
-            self.none(),
-            self.subdomains_weaker(),
-            self.nonexistent_weaker(),
-            self.testing(),
-            self.percentage(),
-        ];
-        let obsolete = OBSOLETE_TAGS.into_iter().filter_map(|tag| self.obsolete(tag));
-        weaknesses
-            .into_iter()
-            .flatten()
-            .chain(obsolete)
-            .chain(self.reports())
-            .chain(dmarc_tag::findings(self))
-            .collect()
-    }
-
-    fn inherited(&self) -> Option<Finding> {
-        let above = self.posture.inherited_from.as_ref()?;
-        let detail = format!("The record of {above} applies, with its policy for subdomains.");
-        let fix = format!("Nothing, unless this domain needs a policy that differs from the record at _dmarc.{above}.");
-        Some(Finding::new(FindingCode::DmarcInherited, detail, fix))
-    }
-
-    fn none(&self) -> Option<Finding> {
-        let tag = if self.posture.inherited_from.is_some() { "sp" } else { "p" };
-        let detail =
-            format!("The DMARC record at {} asks receivers to deliver forgeries as if nothing were wrong.", self.name);
-        let finding = self.rewrite(FindingCode::DmarcPolicyNone, detail, &[(tag, Some("reject"))]);
-        (self.posture.policy == DmarcPolicy::None).then_some(finding)
-    }
-
-    fn subdomains_weaker(&self) -> Option<Finding> {
-        let DmarcPosture { policy, subdomain_policy, inherited_from, .. } = self.posture;
-        let detail = format!("Subdomains have sp={}, the domain p={}.", subdomain_policy.as_str(), policy.as_str());
-        let finding = self.rewrite(FindingCode::DmarcSubdomainsWeaker, detail, &[("sp", None)]);
-        (inherited_from.is_none() && subdomain_policy < policy).then_some(finding)
-    }
-
-    fn nonexistent_weaker(&self) -> Option<Finding> {
-        let DmarcPosture { subdomain_policy, nonexistent_policy, .. } = self.posture;
-        let detail = format!(
-            "Subdomains that do not exist have np={}, those that do have {}.",
-            nonexistent_policy.as_str(),
-            subdomain_policy.as_str()
-        );
-        let finding = self.rewrite(FindingCode::DmarcNonexistentWeaker, detail, &[("np", Some("reject"))]);
-        (nonexistent_policy < subdomain_policy).then_some(finding)
-    }
-
-    fn testing(&self) -> Option<Finding> {
-        let detail = format!("The DMARC record at {} has t=y, which lowers its policy by one level.", self.name);
-        let finding = self.rewrite(FindingCode::DmarcTesting, detail, &[("t", None)]);
-        (self.posture.mode == Mode::Test).then_some(finding)
-    }
-
-    fn percentage(&self) -> Option<Finding> {
-        let percentage = self.tag("pct")?;
-        let detail = format!("The DMARC record at {} has pct={percentage}.", self.name);
-        let code = if percentage == "100" { FindingCode::DmarcObsoleteTag } else { FindingCode::DmarcPercentage };
-        Some(self.rewrite(code, detail, &[("pct", None)]))
-    }
-
-    fn obsolete(&self, tag: &str) -> Option<Finding> {
-        let value = self.tag(tag)?;
-        let detail = format!("The DMARC record at {} has {tag}={value}.", self.name);
-        Some(self.rewrite(FindingCode::DmarcObsoleteTag, detail, &[(tag, None)]))
-    }
-
-    fn reports(&self) -> Vec<Finding> {
-        let rua = reported_to(self.text, "rua");
-        let own = format!("mailto:dmarc-reports@{}", self.domain);
-        if rua.is_empty() {
-            let detail = format!("The DMARC record at {} names nobody to send aggregate reports to.", self.name);
-            return vec![self.rewrite(FindingCode::DmarcReportsMissing, detail, &[("rua", Some(&own))])];
-        }
-        let invalid =
-            rua.iter().chain(&reported_to(self.text, "ruf")).find(|recipient| recipient.domain.is_none()).cloned();
-        let finding = invalid.map(|recipient| {
-            let uri = shown(recipient.uri.as_bytes());
-            let detail = format!("{uri:?} in the DMARC record at {} is not a mailto URI with a mailbox.", self.name);
-            let fix = format!("Write it as \"{own}\" in the TXT record at {}.", self.name);
-            Finding::new(FindingCode::DmarcReportsInvalid, detail, fix)
-        });
-        finding.into_iter().collect()
-    }
-
-    fn unauthorised(&self, recorded: &Recorded, organization: &str) -> Vec<Finding> {
-        let strangers = strangers(&reported_to(self.text, "rua"), organization).into_iter();
-        let refused = strangers.filter_map(|stranger| {
-            let consent = consent_name(self.domain, &stranger);
-            (recorded.place(&consent, is_dmarc) == Found::Nothing).then_some((stranger, consent))
-        });
-        let finding = |(stranger, consent): (String, String)| {
-            let detail =
-                format!("{stranger} has not agreed to get reports about {}, so none are sent there.", self.domain);
-            let fix = format!("Have {stranger} publish at {consent} the TXT record \"v=DMARC1\".");
-            Finding::new(FindingCode::DmarcReportsUnauthorised, detail, fix)
-        };
-        refused.map(finding).collect()
-    }
-
-    /// All tags, for people.
-    pub(super) fn tags(&self) -> Vec<(String, String)> {
-        let tags = tags(self.text).unwrap_or_default().into_iter();
-        tags.map(|(name, value)| (shown(name.as_bytes()), shown(value))).collect()
-    }
-
-    /// The value of a tag, for people.
-    fn tag(&self, name: &str) -> Option<String> {
-        tags(self.text).ok()?.get(name).map(|value| shown(value))
-    }
-
-    /// A finding whose fix is the record with other tags; `None` takes a tag out.
-    pub(super) fn rewrite(&self, code: FindingCode, detail: String, changes: &[(&str, Option<&str>)]) -> Finding {
-        let text = String::from_utf8_lossy(self.text);
-        let name_of = |tag: &str| tag.split('=').next().unwrap_or_default().trim().to_owned();
-        let is_kept = |tag: &&str| !tag.is_empty() && !changes.iter().any(|(name, _)| name_of(tag) == *name);
-        let mut tags: Vec<String> = text.split(';').map(str::trim).filter(is_kept).map(str::to_owned).collect();
-        for (name, value) in changes.iter().filter_map(|(name, value)| value.map(|value| (*name, value))) {
-            // Readers of RFC 7489 want the policy behind the version.
-            let at = if name == "p" { 1 } else { tags.len() };
-            tags.insert(at, format!("{name}={value}"));
-        }
-        let record = shown(tags.join("; ").as_bytes());
-        Finding::new(code, detail, format!("Publish at {} the TXT record \"{record}\".", self.name))
-    }
-}
-
 /// Whether the record that applies has any effect.
 pub(super) fn is_enforced(place: &Place<DmarcPosture>) -> Option<bool> {
     (place.state != State::Unanswered).then(|| place.parsed.as_ref().is_some_and(DmarcPosture::is_enforced))
@@ -315,9 +170,11 @@ mod tests {
 
     use super::{super::recorded::tests::recorded, *};
 
+    const MAIL_HOSTS: &str = "x.example MX 1 a.x.example\nm.x.example MX 1 a.x.example\ny.example MX 1 a.x.example\nz.example MX 1 a.x.example";
+
     fn judged(domain: &str, zone: &str) -> (Place<DmarcPosture>, Vec<Finding>) {
         let mut findings = Vec::new();
-        (judge(&recorded(domain, zone), &mut findings), findings)
+        (judge(&recorded(domain, &format!("{zone}\n{MAIL_HOSTS}")), &mut findings), findings)
     }
 
     #[test]
@@ -345,9 +202,10 @@ mod tests {
             ("p=reject; rua=mailto:a@y.example".to_owned(), &[DmarcReportsUnauthorised]),
             ("p=reject; rua=mailto:a@z.example".to_owned(), &[]),
             ("p=reject; rua=mailto:a@m.x.example".to_owned(), &[]),
+            ("p=reject; rua=mailto:a@n.x.example".to_owned(), &[DmarcReportsUndeliverable]),
         ] {
-            let consent = "x.example._report._dmarc.z.example TXT v=DMARC1";
-            let (place, findings) = judged("x.example", &format!("_dmarc.x.example TXT v=DMARC1; {tags}\n{consent}"));
+            let rest = "x.example._report._dmarc.z.example TXT v=DMARC1";
+            let (place, findings) = judged("x.example", &format!("_dmarc.x.example TXT v=DMARC1; {tags}\n{rest}"));
             let codes: Vec<FindingCode> = findings.iter().map(|finding| finding.code).collect();
             assert_eq!((place.state, codes.as_slice()), (State::Valid, expected), "{tags}");
         }

@@ -1,7 +1,7 @@
 //! Tags of a DMARC record that say nothing (RFC 9989 §4.7): a name that nobody knows, a value that is none.
 
 use super::{
-    dmarc::Policy,
+    dmarc_policy::Policy,
     finding::{Finding, FindingCode},
 };
 

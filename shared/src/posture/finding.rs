@@ -164,6 +164,8 @@ finding_codes! {
     SpfRedirectIgnored = "spf_redirect_ignored", Spf, Warning, 2, "A redirect beside all is ignored (RFC 7208 §6.1).";
     SpfPtr = "spf_ptr", Spf, Warning, 3, "SPF uses ptr, which is slow and not reliable (RFC 7208 §5.5).";
     SpfDeprecatedType = "spf_deprecated_type", Spf, Info, 0, "There is a DNS record of type SPF, which nobody reads any more (RFC 7208 §3.1).";
+    SpfUnknownModifier = "spf_unknown_modifier", Spf, Info, 0, "A modifier that nobody knows is ignored (RFC 7208 §6).";
+    SpfExplanationMissing = "spf_explanation_missing", Spf, Info, 0, "The explanation that exp names is not one TXT record (RFC 7208 §6.2).";
     SpfNearMiss = "spf_near_miss", Spf, Warning, 0, "A TXT record looks like SPF and does not count (RFC 7208 §4.5).";
     SpfSenderId = "spf_sender_id", Spf, Info, 0, "There is a record of Sender ID, which is historic.";
     SpfLong = "spf_long", Spf, Warning, 2, "The SPF record has more than 512 octets, which some answers cannot carry (RFC 7208 §3.4).";
@@ -187,6 +189,7 @@ finding_codes! {
     DmarcReportsMissing = "dmarc_reports_missing", Dmarc, Warning, 3, "Nobody gets aggregate reports (RFC 9990).";
     DmarcReportsInvalid = "dmarc_reports_invalid", Dmarc, Warning, 3, "An address for reports is not a mailto URI with a mailbox.";
     DmarcReportsUnauthorised = "dmarc_reports_unauthorised", Dmarc, Warning, 3, "Reports go to a domain that did not agree to take them (RFC 9990 §4).";
+    DmarcReportsUndeliverable = "dmarc_reports_undeliverable", Dmarc, Warning, 1, "Reports go to a domain that names no mail host.";
     DmarcInherited = "dmarc_inherited", Dmarc, Info, 0, "The DMARC record of a domain above applies (RFC 9989 §4.10).";
     DmarcStrayText = "dmarc_stray_text", Dmarc, Warning, 0, "A TXT record at _dmarc is no DMARC record and is ignored (RFC 9989 §4.10).";
     DmarcMisplaced = "dmarc_misplaced", Dmarc, Warning, 0, "A DMARC record stands at the domain itself, where nobody looks.";

@@ -10,6 +10,7 @@
 //! | `finding` | every code, its severity and what it costs |
 //! | `place` | a name where one record belongs: nothing, one, several, or no answer |
 //! | `mx`, `spf`, `dkim`, `dmarc`, `mta_sts`, `tls_rpt`, `bimi`, `dnssec` | one protection each |
+//! | `dmarc_policy` | what there is to say about a DMARC record that can be used |
 //! | `dmarc_tag` | tags of a DMARC record that say nothing |
 //! | `stray` | texts that look like a record that counts, and are none |
 //! | `key_record` | what a DKIM key record holds |
@@ -19,6 +20,7 @@
 mod bimi;
 mod dkim;
 mod dmarc;
+mod dmarc_policy;
 mod dmarc_tag;
 mod dnssec;
 mod finding;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{dmarc, dnssec, mx, place::Found, report, selector::SELECTORS};
+use super::{dmarc, dnssec, mx, place::Found, report, selector::SELECTORS, spf};
 use crate::{
     address::Domain,
     dmarc::{MAX_WALK_QUERIES, targets},
@@ -13,8 +13,8 @@ use crate::{
 const SINGLE_QUESTIONS: usize = 6;
 /// The tree walk of DMARC, and the same names but the top-level domain for where the zone begins.
 const WALK_QUESTIONS: usize = 2 * MAX_WALK_QUERIES - 1;
-/// DS of the zone, A and AAAA of mail hosts, consents to reports.
-const FURTHER_QUESTIONS: usize = 1 + 2 * mx::MAX_RESOLVED_HOSTS + report::MAX_CONSENTS;
+/// DS of the zone, A and AAAA of mail hosts, MX and consent of who gets reports, the explanation of SPF.
+const FURTHER_QUESTIONS: usize = 1 + 2 * mx::MAX_RESOLVED_HOSTS + 2 * report::MAX_ASKED + 1;
 
 /// Questions to DNS about one domain, at most. What is not answered is sent up to three times.
 pub const MAX_QUESTIONS: usize =
@@ -62,8 +62,8 @@ impl Recorded {
         let zone = dnssec::zone(self).map(|zone| (zone.to_owned(), QuestionKind::Ds));
         let hosts = mx::hosts_to_resolve(self).into_iter();
         let addresses = hosts.flat_map(|host| [(host.clone(), QuestionKind::A), (host, QuestionKind::Aaaa)]);
-        let consents = dmarc::consents_to_ask(self).into_iter().map(|name| (name, QuestionKind::Txt));
-        questions(zone.into_iter().chain(addresses).chain(consents))
+        let explanation = spf::explanation_name(self).map(|name| (name, QuestionKind::Txt));
+        questions(zone.into_iter().chain(addresses).chain(dmarc::to_ask(self)).chain(explanation))
     }
 
     pub(super) fn answer(&self, name: &str, kind: QuestionKind) -> &Answer {
@@ -182,7 +182,8 @@ pub(super) mod tests {
         let deep = "a.b.c.d.e.f.g.h.i.j.example.com";
         let hosts: String = (0..40).map(|n| format!("{deep} MX 10 mx{n}.example.net\n")).collect();
         let rua: Vec<String> = (0..40).map(|n| format!("mailto:a@r{n}.example.org")).collect();
-        let zone = format!("{hosts}_dmarc.{deep} TXT v=DMARC1; p=none; rua={}", rua.join(","));
+        let explained = format!("{deep} TXT v=spf1 -all exp=why.example");
+        let zone = format!("{hosts}{explained}\n_dmarc.{deep} TXT v=DMARC1; p=none; rua={}", rua.join(","));
         let recorded = recorded(deep, &zone);
         let asked = recorded.first_questions().len() + recorded.further_questions().len();
         assert_eq!(asked + MAX_COST_QUESTIONS, MAX_QUESTIONS);

@@ -1,9 +1,9 @@
 //! Who is to get DMARC reports, and whether a stranger among them agreed to it (RFC 9990 §4).
 
-use crate::{address::Domain, spf::is_at_or_under};
+use crate::{address::Domain, dmarc::tags, spf::is_at_or_under};
 
-/// Strangers that are asked about; a record with more is rare, and none of the others is accused.
-pub(super) const MAX_CONSENTS: usize = 4;
+/// Domains that are asked about; a record with more is rare, and none of the others is accused.
+pub(super) const MAX_ASKED: usize = 4;
 /// Recipients that are read.
 const MAX_RECIPIENTS: usize = 50;
 
@@ -16,25 +16,35 @@ pub(super) struct Recipient {
     pub(super) domain: Option<Domain>,
 }
 
-/// The items of a tag.
-pub(super) fn recipients(value: &[u8]) -> Vec<Recipient> {
+/// The items of the value of a tag.
+fn recipients(value: &[u8]) -> Vec<Recipient> {
     let text = String::from_utf8_lossy(value);
     let items = text.split(',').take(MAX_RECIPIENTS).map(str::trim);
     items.map(|uri| Recipient { uri: uri.to_owned(), domain: mailbox_domain(uri) }).collect()
 }
 
-/// The domains that have to agree before reports about `policy_domain` go there: those outside of its organizational
-/// domain, each once.
-pub(super) fn strangers(recipients: &[Recipient], organization: &str) -> Vec<String> {
-    let mut strangers: Vec<String> = Vec::new();
+/// The items of a tag of a DMARC record; none for one that cannot be read.
+pub(super) fn reported_to(text: &[u8], tag: &str) -> Vec<Recipient> {
+    tags(text).ok().and_then(|tags| tags.get(tag).map(|value| recipients(value))).unwrap_or_default()
+}
+
+/// The domains of the recipients, each once.
+pub(super) fn domains(recipients: &[Recipient]) -> Vec<&str> {
+    let mut domains = Vec::new();
     for domain in recipients.iter().filter_map(|recipient| recipient.domain.as_ref()).map(Domain::as_str) {
-        let is_stranger = !is_at_or_under(domain, organization);
-        if is_stranger && !strangers.iter().any(|known| known == domain) {
-            strangers.push(domain.to_owned());
+        if !domains.contains(&domain) {
+            domains.push(domain);
         }
     }
-    strangers.truncate(MAX_CONSENTS);
-    strangers
+    domains.truncate(MAX_ASKED);
+    domains
+}
+
+/// Those of the domains that have to agree before reports go there: outside of the organizational domain.
+pub(super) fn strangers<'r>(recipients: &'r [Recipient], organization: &str) -> Vec<&'r str> {
+    let mut domains = domains(recipients);
+    domains.retain(|domain| !is_at_or_under(domain, organization));
+    domains
 }
 
 /// Where a stranger agrees.
@@ -79,6 +89,6 @@ mod tests {
         let list = "mailto:a@x.example, mailto:b@m.x.example,mailto:c@y.example,mailto:d@y.example,nobody";
         assert_eq!(strangers(&recipients(list.as_bytes()), "x.example"), ["y.example"]);
         let many: Vec<String> = (0..900).map(|n| format!("mailto:a@y{n}.example")).collect();
-        assert_eq!(strangers(&recipients(many.join(",").as_bytes()), "x.example").len(), MAX_CONSENTS);
+        assert_eq!(strangers(&recipients(many.join(",").as_bytes()), "x.example").len(), MAX_ASKED);
     }
 }

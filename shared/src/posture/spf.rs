@@ -3,7 +3,7 @@
 use super::{
     finding::{Finding, FindingCode},
     mx::MxPosture,
-    place::{Place, Wanted, shown},
+    place::{Found, Place, Wanted, shown},
     recorded::Recorded,
     stray,
 };
@@ -11,6 +11,9 @@ use crate::spf::{
     Data, Directive, Extent, MAX_LOOKUPS, MAX_VOID_LOOKUPS, MacroString, Mechanism, PolicyFaultKind, Qualifier,
     QuestionKind, Record, SpfCost, is_spf,
 };
+
+/// What may stand before an equals sign: the version, modifiers of RFC 7208 §6, and those of RFC 6652 §3.
+const MODIFIERS: [&str; 6] = ["v", "redirect", "exp", "ra", "rp", "rr"];
 
 /// A policy, and what it costs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,9 +53,16 @@ pub(super) fn judge(recorded: &Recorded, mx: &MxPosture, findings: &mut Vec<Find
         let policy = Policy { domain, text: &text, record: &record, cost: &recorded.spf_cost };
         findings.extend(policy.findings());
     }
+    findings.extend(missing_explanation(recorded));
     findings.extend(deprecated_type(recorded));
     findings.extend(stray::beside_spf(recorded));
     place
+}
+
+/// Where the words for a fail are (RFC 7208 §6.2), unless that depends on the message.
+pub(super) fn explanation_name(recorded: &Recorded) -> Option<String> {
+    let Found::One(text) = recorded.place(recorded.domain.as_str(), is_spf) else { return None };
+    Record::parse(&text).ok()?.explanation?.literal()
 }
 
 impl SpfPosture {
@@ -87,7 +97,8 @@ impl Policy<'_> {
         let broken = broken.map(|fault| self.broken(&fault.domain, &fault.kind));
         let ptr = self.cost.use_ptr.iter().map(|domain| self.ptr(domain));
         let limits = [self.lookups(), self.void_lookups()].into_iter().flatten();
-        let ending = [self.ending(), self.terms_after_all(), self.ignored_redirect()].into_iter().flatten();
+        let ending = [self.ending(), self.terms_after_all(), self.ignored_redirect(), self.unknown_modifier()];
+        let ending = ending.into_iter().flatten();
         everyone.chain(broken).chain(limits).chain(ending).chain(ptr).collect()
     }
 
@@ -158,6 +169,17 @@ impl Policy<'_> {
         is_ignored.then(|| Finding::new(FindingCode::SpfRedirectIgnored, detail, fix))
     }
 
+    /// The first modifier that is neither of RFC 7208 nor of RFC 6652.
+    fn unknown_modifier(&self) -> Option<Finding> {
+        let modifiers = self.text.split(' ').filter_map(|term| term.split_once('='));
+        let mut names = modifiers.map(|(name, _)| name).filter(|name| !name.contains([':', '/']));
+        let unknown = names.find(|name| !MODIFIERS.iter().any(|known| name.eq_ignore_ascii_case(known)))?;
+        let detail =
+            format!("Nobody knows the modifier {unknown}= in the SPF record of {}, so it is ignored.", self.domain);
+        let fix = format!("Delete {unknown}= from the TXT record at {}, or correct its spelling.", self.domain);
+        Some(Finding::new(FindingCode::SpfUnknownModifier, detail, fix))
+    }
+
     fn ptr(&self, whose: &str) -> Finding {
         let fix = format!("Write the addresses as ip4: and ip6: terms instead of ptr in the TXT record at {whose}.");
         Finding::new(FindingCode::SpfPtr, format!("The SPF record of {whose} uses ptr."), fix)
@@ -173,6 +195,17 @@ impl Policy<'_> {
         let is_closed = kept.iter().any(|term| matches!(*term, "-all" | "~all"));
         kept.join(" ") + if is_closed { "" } else { " -all" }
     }
+}
+
+fn missing_explanation(recorded: &Recorded) -> Option<Finding> {
+    let (domain, name) = (recorded.domain.as_str(), explanation_name(recorded)?);
+    let texts = recorded.data(&name, QuestionKind::Txt)?.len();
+    let name = shown(name.as_bytes());
+    let detail =
+        format!("The SPF record of {domain} says that {name} explains a fail; there are {texts} TXT records, not one.");
+    let fix =
+        format!("Publish at {name} one TXT record with a sentence for whoever is refused, or delete exp= at {domain}.");
+    (texts != 1).then(|| Finding::new(FindingCode::SpfExplanationMissing, detail, fix))
 }
 
 fn deprecated_type(recorded: &Recorded) -> Option<Finding> {
@@ -226,6 +259,14 @@ mod tests {
             ("x.example TXT v=spf1 ptr -all", State::Valid, &[SpfPtr]),
             ("x.example TXT v=spf1 include:gone.example -all", State::Valid, &[SpfBrokenPolicy]),
             ("x.example TXT v=spf1 -all\nx.example SPF v=spf1", State::Valid, &[SpfDeprecatedType]),
+            ("x.example TXT v=spf1 -all colour=red", State::Valid, &[SpfUnknownModifier]),
+            (
+                "x.example TXT v=spf1 include:%{d}=a.example ra=a exp=e.x.example -all\ne.x.example TXT no",
+                State::Valid,
+                &[],
+            ),
+            ("x.example TXT v=spf1 exp=e.x.example -all", State::Valid, &[SpfExplanationMissing]),
+            ("x.example TXT v=spf1 exp=e.x.example -all\ne.x.example TXT failure", State::Valid, &[]),
             (
                 "x.example TXT v=spf1 a:a.x.example a:1.example a:2.example a:3.example -all",
                 State::Valid,

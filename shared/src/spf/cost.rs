@@ -14,7 +14,7 @@ use super::{
 };
 
 /// Terms with lookups that are visited. A receiver gives up after [`super::MAX_LOOKUPS`].
-pub const MAX_VISITED_TERMS: usize = 38;
+pub const MAX_VISITED_TERMS: usize = 33;
 
 /// Questions of one walk: the policy, and one for each term.
 pub const MAX_COST_QUESTIONS: usize = 1 + MAX_VISITED_TERMS;
