@@ -84,8 +84,8 @@ for domain, what in re.findall(r"^; case ([^:\s]+): (.*)$", open(zone).read(), r
         print("  gatepost  ", ", ".join(code for code, _ in found) or "-")
         print("  checkdmarc", " | ".join(f"{name}: {text}" for name, texts in said.items() for text in texts) or "-")
         if domain.startswith("protected."):
-            # The zone has a DS record and no signatures, which checkdmarc would check.
-            said.pop("dnssec")
+            # Its zone has a DS record and no signatures, and its certificate cannot be fetched; checkdmarc looks at both.
+            del said["dnssec"], said["bimi"]
             agree_on_clean = {"gatepost": not found, "checkdmarc": not any(said.values())}
         continue
     prefix = "dns_unanswered" if "unanswered" in domain else section
