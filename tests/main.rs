@@ -15,6 +15,7 @@ mod inbound_faults;
 mod knowledge;
 mod limits;
 mod objects;
+mod posture;
 mod privacy;
 mod quarantine;
 mod readme;

@@ -135,8 +135,8 @@ impl DmarcResult {
     }
 }
 
-/// RFC 9989 §4.7, tag `p`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// RFC 9989 §4.7, tag `p`. Ordered: the later, the stricter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum DmarcPolicy {
     None,
     Quarantine,

@@ -26,6 +26,7 @@ use gatepost::{
     look_alike::LookAlikes,
     mail_hosts::{Hosts, MailHosts},
     overlay::Overlay,
+    posture::Recorded,
     rate_limit::{Quota, Remaining},
     verdict::{Context, Decision, Verdict},
     weights::Weights,
@@ -256,6 +257,16 @@ impl Gate {
         self.pseudonyms.pseudonym(&mailbox.canonical())
     }
 
+    /// Asks DNS what the domain publishes.
+    pub(crate) async fn posture(&self, domain: &Domain) -> Recorded {
+        self.dns.posture(domain).await
+    }
+
+    /// A posture is no verdict, so it counts as traffic and nothing else.
+    pub(crate) fn count_posture(&self, caller: &Caller, now: SystemTime) {
+        self.count(Flow::Other.as_str(), &caller.id, &[Channel::Total], now);
+    }
+
     pub(crate) fn count_verdict(&self, caller: &Caller, flow: Flow, verdict: &Verdict, now: SystemTime) {
         let outcome = match verdict.decision {
             Decision::Accept => Channel::Accept,
@@ -276,7 +287,7 @@ impl Gate {
             | ValidateError::BodyTooLarge
             | ValidateError::UnsupportedMediaType
             | ValidateError::NotFound
-            | ValidateError::MethodNotAllowed
+            | ValidateError::MethodNotAllowed { .. }
             | ValidateError::Unavailable(_) => {}
         }
     }
