@@ -19,7 +19,7 @@ async fn an_address_is_logged_by_its_domain_and_a_keyed_hash() {
         format!("{CANARY}.{CANARY}+{CANARY}@gmial.com"),
         format!("\"{CANARY}\"@example.com"),
         format!("{CANARY}@[192.0.2.1]"),
-        format!("{CANARY}"),
+        CANARY.to_owned(),
         format!("{CANARY}\r\nBcc: {CANARY}@example.com"),
         format!("{CANARY}@"),
         format!("{CANARY}{}@example.com", "x".repeat(100)),

@@ -160,7 +160,7 @@ impl Gate {
     async fn renew_list(&self, now: SystemTime) {
         match self.domain_data.refresh(now).await {
             Ok(Refreshed::Replaced) => {
-                tracing::info!(built = %self.domain_data.list().built(), "a newer list of domains")
+                tracing::info!(built = %self.domain_data.list().built(), "a newer list of domains");
             }
             Ok(Refreshed::NotDue | Refreshed::Unchanged) => {}
             Err(error) => tracing::error!(cause = with_causes(&error), "the list of domains stays as it is"),

@@ -59,6 +59,7 @@ mod sign {
     pub(super) const SEPARATOR: u16 = 1 << 8;
 }
 
+#[expect(clippy::indexing_slicing, reason = "filled at compile time, where a wrong place is an error of the build")]
 const SIGNS: [u16; 256] = {
     let mut table = [0; 256];
     let groups: [(&[u8], u16); 9] = [
