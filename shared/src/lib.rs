@@ -1,5 +1,6 @@
 //! The core of gatepost: nouns of the RFCs as pure code, and under [`io`] everything that awaits.
 
+pub mod account;
 pub mod activity;
 pub mod address;
 pub mod alert;
@@ -12,6 +13,7 @@ pub mod authentication_results;
 pub mod author;
 pub mod author_fault;
 pub mod bucket;
+pub mod circuit_breaker;
 pub mod config;
 pub mod display_name;
 pub mod disposition;
