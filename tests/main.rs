@@ -14,6 +14,7 @@ mod inbound;
 mod inbound_faults;
 mod limits;
 mod objects;
+mod openapi;
 mod quarantine;
 mod readme;
 mod runtime_api;

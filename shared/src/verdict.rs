@@ -21,6 +21,9 @@ pub enum Decision {
 }
 
 impl Decision {
+    /// Every decision, the mildest first.
+    pub const ALL: [Self; 3] = [Self::Accept, Self::Review, Self::Reject];
+
     /// The word of the wire format.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -158,14 +161,17 @@ impl<'a> Known<'a> {
         match listing.class {
             Class::Alias => Some(ReasonCode::AliasDomain.into()),
             Class::Disposable if self.opinion != Some(Opinion::Allow) => Some(disposable(listing)),
-            Class::TypoSquat if self.opinion != Some(Opinion::Allow) && self.meant.is_none() => Some(disposable(listing)),
+            Class::TypoSquat if self.opinion != Some(Opinion::Allow) && self.meant.is_none() => {
+                Some(disposable(listing))
+            }
             Class::Disposable | Class::TypoSquat | Class::TopLevel | Class::Free | Class::Paid => None,
         }
     }
 
     /// A misspelling comes before the lists: those hold `gmial.com`.
     fn of_comparison(&self) -> Option<Reason> {
-        let typo = |meant| Reason::new(ReasonCode::LikelyTypo, format!("The domain is probably a misspelling of {meant}."));
+        let typo =
+            |meant| Reason::new(ReasonCode::LikelyTypo, format!("The domain is probably a misspelling of {meant}."));
         let look_alike = |name| Reason::new(ReasonCode::LookAlikeDomain, format!("The domain reads like {name}."));
         self.meant.as_ref().map(typo).or_else(|| self.imitated.map(look_alike))
     }

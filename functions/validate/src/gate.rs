@@ -151,7 +151,9 @@ impl Gate {
             tracing::warn!(cause = with_causes(&error), "the opinions on domains were not read");
         }
         match list {
-            Ok(Refreshed::Replaced) => tracing::info!(built = %self.domain_data.list().built(), "a newer list of domains"),
+            Ok(Refreshed::Replaced) => {
+                tracing::info!(built = %self.domain_data.list().built(), "a newer list of domains")
+            }
             Ok(Refreshed::NotDue | Refreshed::Unchanged) => {}
             Err(error) => tracing::error!(cause = with_causes(&error), "the list of domains stays as it is"),
         }
@@ -267,7 +269,7 @@ impl Gate {
             | ValidateError::BodyTooLarge
             | ValidateError::UnsupportedMediaType
             | ValidateError::NotFound
-            | ValidateError::MethodNotAllowed
+            | ValidateError::MethodNotAllowed { .. }
             | ValidateError::Unavailable(_) => {}
         }
     }

@@ -3,6 +3,7 @@
 mod answer;
 mod caller;
 mod gate;
+mod openapi;
 mod problem;
 mod question;
 
@@ -11,8 +12,8 @@ use std::time::{Duration, SystemTime};
 use futures_util::{StreamExt, stream};
 use gatepost::{
     address::{Examination, examine},
-    io::telemetry::with_causes,
     flow::Flow,
+    io::telemetry::with_causes,
     mail_hosts::{Hosts, MailHosts},
     verdict::{Context, Verdict},
 };
@@ -77,7 +78,9 @@ impl Asked<'_> {
         match (self.request.method(), self.request.uri().path()) {
             (&Method::POST, "/v1/validate") => self.validate().await,
             (&Method::POST, "/v1/validate/batch") => self.validate_batch().await,
-            (_, "/v1/validate" | "/v1/validate/batch") => Err(ValidateError::MethodNotAllowed),
+            (&Method::GET, openapi::PATH) => Ok(openapi::response()),
+            (_, "/v1/validate" | "/v1/validate/batch") => Err(ValidateError::MethodNotAllowed { allowed: "POST" }),
+            (_, openapi::PATH) => Err(ValidateError::MethodNotAllowed { allowed: "GET" }),
             _ => Err(ValidateError::NotFound),
         }
     }

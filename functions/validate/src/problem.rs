@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use gatepost::{
+    flow::Flow,
     io::{rate_limits::RateLimitError, table::TableError},
     rate_limit::{Quota, WINDOW},
-    flow::Flow,
 };
 use lambda_http::{Body, Response, http::HeaderName};
 use serde::Serialize;
@@ -31,8 +31,8 @@ pub(crate) enum ValidateError {
     UnsupportedMediaType,
     #[error("there is no such resource")]
     NotFound,
-    #[error("this resource takes POST")]
-    MethodNotAllowed,
+    #[error("this resource takes {allowed}")]
+    MethodNotAllowed { allowed: &'static str },
     #[error("the quota is spent; come back in {} s", whole_seconds(*retry_after))]
     RateLimited { retry_after: Duration, caller: Caller, flow: Flow },
     #[error("try again later")]
@@ -84,8 +84,8 @@ impl From<&ValidateError> for Problem {
             ValidateError::Unauthenticated => Self::new(401, "unauthenticated", "Unauthenticated", detail)
                 .with("www-authenticate", "Bearer".to_owned()),
             ValidateError::NotFound => Self::new(404, "not-found", "Not found", detail),
-            ValidateError::MethodNotAllowed => {
-                Self::new(405, "method-not-allowed", "Method not allowed", detail).with("allow", "POST".to_owned())
+            ValidateError::MethodNotAllowed { allowed } => {
+                Self::new(405, "method-not-allowed", "Method not allowed", detail).with("allow", (*allowed).to_owned())
             }
             ValidateError::BodyTooLarge => Self::new(413, "content-too-large", "Content too large", detail),
             ValidateError::UnsupportedMediaType => {

@@ -1,0 +1,50 @@
+#!/usr/bin/env bash
+# Addresses judged in a second on one core, and how many of them wrongly, beside the crate email_address,
+# python-email-validator, emval and validator.js. No one asks DNS.
+#
+#   tests/bench/address/run.sh [ROUNDS] [SECONDS]
+#
+# Needs node, npm and python3 with venv; the peers are installed into a temporary folder. Each round runs all of them one
+# after another on the same core, so that a busy machine slows them alike; the median of the rounds counts. Of the addresses
+# in tests/data/address those that are disputed are judged and not scored.
+set -euo pipefail
+here=$(realpath "$(dirname "${BASH_SOURCE[0]}")")
+rounds=${1:-3} seconds=${2:-2}
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+python3 -m venv "$work/venv"
+"$work/venv/bin/pip" install --quiet email-validator==2.4.0 emval==0.1.13
+npm install --silent --no-audit --no-fund --prefix "$work" validator@13.15.35 >/dev/null
+cd "$here/../../.."
+addresses=$PWD/tests/data/address/addresses.jsonl
+bench=$(cargo bench --workspace --bench address --no-run --message-format=json 2>/dev/null |
+    python3 -c 'import json,sys
+for line in sys.stdin:
+    made = json.loads(line)
+    if made.get("executable") and made["target"]["name"] == "address": print(made["executable"])')
+
+for ((round = 1; round <= rounds; round++)); do
+    printf 'round %d of %d\n' "$round" "$rounds" >&2
+    taskset -c 0 "$bench" "$addresses" "$seconds"
+    taskset -c 0 "$work/venv/bin/python" "$here/python.py" "$addresses" "$seconds"
+    taskset -c 0 node "$here/validator.mjs" "$work" "$addresses" "$seconds"
+done >"$work/rates"
+python3 - "$work/rates" "$addresses" <<'EOF'
+import json
+import statistics
+import sys
+
+scored = sum(json.loads(line)["valid_for_signup"] is not None for line in open(sys.argv[2], encoding="utf-8"))
+rates, wrong = {}, {}
+for line in open(sys.argv[1]):
+    who, rate, accepts, rejects = line.split()
+    rates.setdefault(who, []).append(float(rate))
+    wrong[who] = int(accepts), int(rejects)
+ours = statistics.median(rates["gatepost-syntax"])
+print(f"{scored} addresses scored     judged/s  gatepost-syntax is  right   false accepts, rejects")
+for who, measured in rates.items():
+    rate, (accepts, rejects) = statistics.median(measured), wrong[who]
+    right = 100 * (1 - (accepts + rejects) / scored)
+    print(f"{who:22} {rate:11.0f} {ours / rate:8.1f} times as fast {right:6.1f} % {accepts:6d}, {rejects}")
+EOF
