@@ -14,8 +14,8 @@ mx1.example.com. 300 IN A 192.0.2.2
 mx2.example.com. 300 IN A 192.0.2.3
 gmial.com. 300 IN MX 10 mx.gmial.com.
 mx.gmial.com. 300 IN A 192.0.2.4
-mailinator.com. 300 IN MX 10 mail.mailinator.com.
-mail.mailinator.com. 300 IN A 192.0.2.5
+tempomailusa.com. 300 IN MX 10 mx.tempomailusa.com.
+mx.tempomailusa.com. 300 IN A 192.0.2.5
 ;behaviour silent.example. * servfail
 ";
 
