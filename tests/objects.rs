@@ -1,4 +1,4 @@
-//! The bucket as its objects lie there, read with the real SDK.
+//! The bucket as its objects lie there, read and written with the real SDK.
 
 use std::time::Duration;
 
@@ -29,6 +29,11 @@ pub(crate) async fn object(endpoint: &str, key: &str) -> Vec<u8> {
     let get = clients::s3(endpoint, CALL).get_object().bucket(BUCKET).key(key).send().await;
     let object = get.unwrap_or_else(|error| panic!("{key}: {error:?}"));
     object.body.collect().await.expect("a whole object").to_vec()
+}
+
+pub(crate) async fn put(endpoint: &str, key: &str, octets: Vec<u8>) {
+    let put = clients::s3(endpoint, CALL).put_object().bucket(BUCKET).key(key).body(octets.into()).send().await;
+    put.unwrap_or_else(|error| panic!("{key}: {error:?}"));
 }
 
 /// Where a message and its report lie, in order: under `inbound/` as long as nobody cleared it, and in its place.

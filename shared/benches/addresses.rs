@@ -37,8 +37,12 @@ const ADDRESSES: [&str; 16] = [
 fn addresses(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("16 addresses");
     group.throughput(Throughput::Elements(ADDRESSES.len() as u64));
-    group.bench_function("syntax: examine", |b| b.iter(|| ADDRESSES.map(|text| examine(black_box(text)).syntax_valid())));
-    group.bench_function("syntax: Mailbox::parse", |b| b.iter(|| ADDRESSES.map(|text| Mailbox::parse(black_box(text)).is_ok())));
+    group.bench_function("syntax: examine", |b| {
+        b.iter(|| ADDRESSES.map(|text| examine(black_box(text)).syntax_valid()))
+    });
+    group.bench_function("syntax: Mailbox::parse", |b| {
+        b.iter(|| ADDRESSES.map(|text| Mailbox::parse(black_box(text)).is_ok()))
+    });
     let list = DomainList::embedded();
     let domains: Vec<Domain> = ADDRESSES.iter().filter_map(|text| Some(examine(text).mailbox?.domain)).collect();
     group.bench_function("classify: listing", |b| {

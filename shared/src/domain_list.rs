@@ -153,7 +153,9 @@ impl DomainList {
         let fst = self.names.as_fst();
         let (mut node, mut value, mut nearest) = (fst.root(), 0, None);
         for (walked, &octet) in name.iter().rev().enumerate() {
-            if octet == b'.' && let Some(found) = entry(&node, value).filter(|found| found.reach == Reach::SubDomains) {
+            if octet == b'.'
+                && let Some(found) = entry(&node, value).filter(|found| found.reach == Reach::SubDomains)
+            {
                 nearest = (0 < walked).then_some(found);
             }
             let Some(index) = node.find_input(octet) else { return nearest };
@@ -286,7 +288,8 @@ fn header(built: Date, transducer: &[u8]) -> String {
 fn parts(object: &[u8]) -> Result<(Date, &str, &[u8]), DomainListError> {
     let end = object.iter().take(200).position(|&octet| octet == b'\n').ok_or(DomainListError::Header)?;
     let (line, body) = object.split_at_checked(end).ok_or(DomainListError::Header)?;
-    let line = std::str::from_utf8(line).ok().and_then(|line| line.strip_prefix(MAGIC)).ok_or(DomainListError::Header)?;
+    let line =
+        std::str::from_utf8(line).ok().and_then(|line| line.strip_prefix(MAGIC)).ok_or(DomainListError::Header)?;
     let (date, sum) = line.trim_start().split_once(' ').ok_or(DomainListError::Header)?;
     let built = date.parse().map_err(|_| DomainListError::Header)?;
     Ok((built, sum, body.get(1..).unwrap_or_default()))
@@ -396,7 +399,8 @@ mod tests {
         cut_off.truncate(good.len() / 2);
         let few = names().into_iter().take(1_000).collect();
         let mut hostile = names();
-        hostile.insert("gmail.com".to_owned(), Listing { class: Class::Disposable, sources: 9, reach: Reach::NameOnly });
+        hostile
+            .insert("gmail.com".to_owned(), Listing { class: Class::Disposable, sources: 9, reach: Reach::NameOnly });
         let embedded = EMBEDDED.built();
         let no_transducer = [header(later(), b"text").into_bytes(), b"text".to_vec()].concat();
         for (object, expected) in [

@@ -114,7 +114,8 @@ impl MailHost {
     /// host in it in 2026.
     #[must_use]
     pub fn is_among_disposable(&self) -> bool {
-        let in_network = |address: &IpAddr| matches!(address, IpAddr::V4(v4) if matches!(v4.octets(), [198, 133, 158 | 159, _]));
+        let in_network =
+            |address: &IpAddr| matches!(address, IpAddr::V4(v4) if matches!(v4.octets(), [198, 133, 158 | 159, _]));
         self.addresses.iter().any(in_network)
     }
 

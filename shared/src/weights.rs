@@ -65,7 +65,8 @@ impl Weight {
         let (about, severity) = text.split_once('=').ok_or_else(|| WeightError::Malformed(text.to_owned()))?;
         let (code, flow) = about.split_once('@').map_or((about, None), |(code, flow)| (code, Some(flow)));
         let code = ReasonCode::parse(code).ok_or_else(|| WeightError::UnknownCode(code.to_owned()))?;
-        let flow = flow.map(|flow| Flow::parse(flow).ok_or_else(|| WeightError::UnknownFlow(flow.to_owned()))).transpose()?;
+        let flow =
+            flow.map(|flow| Flow::parse(flow).ok_or_else(|| WeightError::UnknownFlow(flow.to_owned()))).transpose()?;
         let severity = Severity::parse(severity).ok_or_else(|| WeightError::UnknownSeverity(severity.to_owned()))?;
         Self { code, flow, severity }.checked(text)
     }
@@ -110,7 +111,8 @@ mod tests {
 
     #[test]
     fn a_team_speaks_over_the_defaults() {
-        let [team, all] = [["role_account=reject"], ["role_account=info"]].map(|text| Weights::parse(text).expect("weights"));
+        let [team, all] =
+            [["role_account=reject"], ["role_account=info"]].map(|text| Weights::parse(text).expect("weights"));
         assert_eq!(team.or(&all).severity(&ReasonCode::RoleAccount.into(), Flow::Signup), Severity::Reject);
         assert_eq!(all.or(&team).severity(&ReasonCode::RoleAccount.into(), Flow::Signup), Severity::Info);
     }

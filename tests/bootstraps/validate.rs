@@ -19,8 +19,9 @@ async fn validate_answers_the_event_of_an_http_api() {
     }
     let (status, body) = http(&answer);
     assert_eq!(status, 200);
+    let policy = format!("2026-11 data {}", gatepost::domain_list::DomainList::embedded().built());
     let told = json!([body["email"], body["normalized"], body["suggestion"], body["request_id"], body["policy"]]);
-    assert_eq!(told, json!(["ann@gmial.com", "ann@gmial.com", "ann@gmail.com", "validate-0000001=", "2026-11"]));
+    assert_eq!(told, json!(["ann@gmial.com", "ann@gmial.com", "ann@gmail.com", "validate-0000001=", policy]));
     assert!(codes(&body["reasons"]).contains(&"likely_typo"), "{body}");
     assert!(matches!(body["verdict"].as_str(), Some("review" | "reject")), "{body}");
 }

@@ -137,7 +137,7 @@ impl Gate {
             counters: Counters::new(table.clone(), instance),
             dns,
             domain_data: DomainData::new(s3, config.bucket.clone(), config.data_refresh),
-            overlays: Overlays::new(table),
+            overlays: Overlays::new(table, config.data_refresh),
             look_alikes: LookAlikes::new(&config.protected_domains),
             quota: config.quota,
             weights: Arc::new(config.weights.clone()),

@@ -146,7 +146,8 @@ mod tests {
 
     #[test]
     fn every_listed_disposable_domain_is_known_unless_somebody_looked_at_it() {
-        let list = DomainList::of(&names().expect("the sources can be merged"), date().expect("a date")).expect("a list");
+        let list =
+            DomainList::of(&names().expect("the sources can be merged"), date().expect("a date")).expect("a list");
         let (mut listed, mut known) = (0, 0);
         for domain in disposable().keys() {
             listed += 1;
@@ -158,7 +159,9 @@ mod tests {
     #[test]
     fn no_provider_that_we_looked_at_is_called_disposable() {
         let names = names().expect("the sources can be merged");
-        for name in providers().expect("providers").into_keys().chain(domains(NOT_DISPOSABLE).map(|name| name.to_string())) {
+        for name in
+            providers().expect("providers").into_keys().chain(domains(NOT_DISPOSABLE).map(|name| name.to_string()))
+        {
             assert_ne!(names.get(&name).map(|listing| listing.class), Some(Class::Disposable), "{name}");
         }
     }

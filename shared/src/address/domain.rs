@@ -59,6 +59,9 @@ impl Domain {
         if text.len() > MAX_TEXT_OCTETS {
             return Err(DomainError::TooLong);
         }
+        if is_plain(text) {
+            return Ok(Self(text.to_ascii_lowercase()));
+        }
         let name = if text.is_ascii() { Cow::Owned(text.to_ascii_lowercase()) } else { to_a_labels(text)? };
         check_labels(&name)?;
         // ASCII text has not met UTS 46 yet; what claims to be an A-label has to decode.
@@ -115,6 +118,25 @@ impl fmt::Display for Domain {
     }
 }
 
+/// Whether a text is nothing but ASCII labels, none of them an A-label, in one pass; `false` leaves the why to the rules
+/// below.
+fn is_plain(text: &str) -> bool {
+    let (mut label, mut previous) = (0, b'.');
+    for octet in text.bytes() {
+        let is_label_start = label == 0;
+        match octet {
+            b'.' if is_label_start || previous == b'-' => return false,
+            b'.' => label = 0,
+            // Two hyphens in a row may be those of an A-label.
+            b'-' if is_label_start || previous == b'-' => return false,
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' if label < MAX_LABEL_OCTETS => label += 1,
+            _ => return false,
+        }
+        previous = octet;
+    }
+    text.len() <= MAX_DOMAIN_OCTETS && previous != b'.' && previous != b'-'
+}
+
 fn to_a_labels(text: &str) -> Result<Cow<'_, str>, DomainError> {
     Uts46::new()
         .to_ascii(text.as_bytes(), AsciiDenyList::STD3, Hyphens::CheckFirstLast, DnsLength::Ignore)
@@ -149,6 +171,8 @@ fn check_label(label: &str) -> Result<(), DomainError> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -205,5 +229,15 @@ mod tests {
         let domain = Domain::parse("a.b.example").expect("a valid name");
         assert_eq!(domain.ancestors().collect::<Vec<_>>(), ["a.b.example", "b.example", "example"]);
         assert_eq!(domain.top_level(), "example");
+    }
+
+    proptest! {
+        #[test]
+        fn the_short_way_agrees_with_the_rules(text in "[a-zA-Z0-9.-]{1,12}|([a-z0-9-]{0,70}\\.){1,5}[a-z]{0,3}") {
+            if is_plain(&text) {
+                prop_assert_eq!(check_labels(&text.to_ascii_lowercase()), Ok(()));
+                prop_assert!(!text.to_ascii_lowercase().split('.').any(is_a_label));
+            }
+        }
     }
 }

@@ -32,7 +32,8 @@ impl Examination {
     /// A comparison key, see [`Mailbox::canonical`]. `None` when nothing could be parsed.
     #[must_use]
     pub fn canonical(&self) -> Option<String> {
-        let key = |(name, host): &(LocalPart, IpAddr)| format!("{}@{}", name.content().to_lowercase(), show_literal(*host));
+        let key =
+            |(name, host): &(LocalPart, IpAddr)| format!("{}@{}", name.content().to_lowercase(), show_literal(*host));
         self.mailbox.as_ref().map(Mailbox::canonical).or_else(|| self.literal.as_ref().map(key))
     }
 
@@ -151,16 +152,20 @@ fn judge_text(text: &str, trimmed: &str) -> Vec<Reason> {
     if let Some(c) = injection::first_control(trimmed) {
         findings.push(control_character(c));
     }
-    if injection::has_encoded_line_break(trimmed) {
-        findings.push(ReasonCode::EncodedLineBreak.into());
-    }
-    if let Some(pattern) = injection::pattern(trimmed) {
-        findings.push(Reason::new(ReasonCode::InjectionPattern, format!("The text looks like {pattern}, which no address needs.")));
+    if injection::is_suspicious(trimmed) {
+        findings.extend(judge_code(trimmed));
     }
     if trimmed.len() < text.len() {
         findings.push(ReasonCode::OuterWhiteSpace.into());
     }
     findings
+}
+
+fn judge_code(text: &str) -> impl Iterator<Item = Reason> {
+    let line_break = injection::has_encoded_line_break(text).then(|| ReasonCode::EncodedLineBreak.into());
+    let detail = |pattern| format!("The text looks like {pattern}, which no address needs.");
+    let code = injection::pattern(text).map(|pattern| Reason::new(ReasonCode::InjectionPattern, detail(pattern)));
+    line_break.into_iter().chain(code)
 }
 
 fn judge_local_part(written: &str, parsed: &LocalPart) -> Vec<Reason> {

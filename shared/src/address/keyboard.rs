@@ -126,9 +126,16 @@ mod tests {
 
     #[test]
     fn neighbours_touch_on_the_keyboard() {
-        for (one, other, expected) in
-            [('m', 'n', true), ('g', 'h', true), ('g', 't', true), ('g', 'y', true), ('o', '0', true), ('g', 'p', false), ('a', 'p', false), ('ä', 'a', false)]
-        {
+        for (one, other, expected) in [
+            ('m', 'n', true),
+            ('g', 'h', true),
+            ('g', 't', true),
+            ('g', 'y', true),
+            ('o', '0', true),
+            ('g', 'p', false),
+            ('a', 'p', false),
+            ('ä', 'a', false),
+        ] {
             let octet = |letter: char| u8::try_from(letter).unwrap_or_default();
             assert_eq!(are_neighbours(octet(one), octet(other)), expected, "{one} {other}");
         }

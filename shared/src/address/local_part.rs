@@ -114,22 +114,33 @@ impl fmt::Display for LocalPart {
     }
 }
 
-/// `atext` of RFC 5322 §3.2.3, with the non-ASCII characters that RFC 6531 §3.3 adds; C1 controls and line separators stay out.
-fn is_atext(c: char) -> bool {
-    if c.is_ascii() {
-        return c.is_ascii_alphanumeric() || "!#$%&'*+-/=?^_`{|}~".contains(c);
+/// `atext` of RFC 5322 §3.2.3, by octet.
+const ATEXT: [bool; 128] = {
+    let mut table = [false; 128];
+    let mut rest = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!#$%&'*+-/=?^_`{|}~".as_slice();
+    while let [octet, tail @ ..] = rest {
+        table[*octet as usize] = true;
+        rest = tail;
     }
-    !injection::is_control(c)
+    table
+};
+
+/// `atext`, with the non-ASCII characters that RFC 6531 §3.3 adds; C1 controls and line separators stay out.
+fn is_atext(c: char) -> bool {
+    match u8::try_from(c).ok().and_then(|octet| ATEXT.get(usize::from(octet))) {
+        Some(&is_atext) => is_atext,
+        None => !injection::is_control(c),
+    }
 }
 
 fn check_dot_string(text: &str) -> Result<(), LocalPartError> {
     let mut previous = '.';
     for c in text.chars() {
         match c {
+            c if is_atext(c) => {}
             '.' if previous == '.' => return Err(LocalPartError::MisplacedDot),
             '"' if previous == '.' => return Err(LocalPartError::Obsolete),
             '.' => {}
-            c if is_atext(c) => {}
             c => return Err(LocalPartError::Character(c)),
         }
         previous = c;

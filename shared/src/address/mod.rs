@@ -16,9 +16,9 @@ mod role;
 mod script;
 mod typo;
 
-pub(crate) use keyboard::slip_cost;
 pub use domain::{Domain, DomainError};
 pub use examination::{Examination, MAX_INPUT_OCTETS, examine};
+pub(crate) use keyboard::slip_cost;
 pub use literal::{LiteralError, parse_literal};
 pub use local_part::{LocalPart, LocalPartError};
 pub use mailbox::{Mailbox, MailboxError};

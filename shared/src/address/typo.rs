@@ -124,7 +124,8 @@ pub fn suggest_domain(domain: &Domain, list: &DomainList) -> Option<Domain> {
         return Domain::parse(candidate).ok();
     }
     let joined = joined(name);
-    let of_brand = || [Some(candidate), joined.as_deref()].into_iter().flatten().find_map(|name| misspelled_brand(name, list));
+    let of_brand =
+        || [Some(candidate), joined.as_deref()].into_iter().flatten().find_map(|name| misspelled_brand(name, list));
     let meant = misplaced_dot(candidate).or_else(of_brand).or(mended).or(joined);
     Domain::parse(&meant?).ok()
 }
@@ -135,8 +136,10 @@ fn mend_top_level(name: &str, list: &DomainList) -> Option<String> {
     if top_level.len() > 6 || top_level.starts_with("xn--") || list.is_top_level(top_level) {
         return None;
     }
-    let is_near = |meant: &str| slip_cost(top_level, meant) <= COSTLY || (meant.len() == 3 && top_level.starts_with(meant));
-    let has_more = |country: &str| top_level.len() == 3 && (top_level.starts_with(country) || top_level.ends_with(country));
+    let is_near =
+        |meant: &str| slip_cost(top_level, meant) <= COSTLY || (meant.len() == 3 && top_level.starts_with(meant));
+    let has_more =
+        |country: &str| top_level.len() == 3 && (top_level.starts_with(country) || top_level.ends_with(country));
     let generic = TOP_LEVEL.into_iter().find(|meant| is_near(meant));
     let meant = generic.or_else(|| COUNTRIES.into_iter().find(|country| has_more(country)))?;
     Some([rest, ".", meant].concat())
@@ -173,7 +176,8 @@ fn is_misspelling(label: &str, letters: u32, brand: &Brand) -> bool {
     if changed > if same_start { 4 } else { 2 } || label.len().abs_diff(brand.label.len()) > 2 {
         return false;
     }
-    slip_cost(label, brand.label) <= brand.tolerance(label, same_start) || (same_start && is_anagram(label, brand.label))
+    slip_cost(label, brand.label) <= brand.tolerance(label, same_start)
+        || (same_start && is_anagram(label, brand.label))
 }
 
 /// `gmailc.om` and `gmailcom` have the right letters; `orange.f` lacks the last one.
@@ -192,7 +196,8 @@ fn joined(name: &str) -> Option<String> {
         Some(_) => return None,
     };
     let top_level = TOP_LEVEL.into_iter().take(3).find(|top_level| whole.ends_with(top_level))?;
-    let rest = whole.strip_suffix(top_level).filter(|rest| LEAST_JOINED_OCTETS <= rest.len() && !rest.ends_with('-'))?;
+    let rest =
+        whole.strip_suffix(top_level).filter(|rest| LEAST_JOINED_OCTETS <= rest.len() && !rest.ends_with('-'))?;
     Some([rest, ".", top_level].concat())
 }
 

@@ -14,13 +14,13 @@ pub mod telemetry;
 pub mod alerts;
 #[cfg(feature = "mail")]
 pub mod authentication;
+#[cfg(feature = "s3")]
+pub mod domain_data;
 #[cfg(feature = "invoke")]
 pub mod functions;
 pub mod ledger;
 #[cfg(feature = "s3")]
 pub mod messages;
-#[cfg(feature = "s3")]
-pub mod domain_data;
 #[cfg(all(feature = "invoke", feature = "s3"))]
 pub mod quarantine;
 #[cfg(feature = "mail")]

@@ -16,12 +16,10 @@ use crate::{
 /// The partition of all of them.
 const PARTITION: &str = "overlay";
 
-/// How long an instance believes what it read.
-pub const BELIEVED_FOR: Duration = Duration::from_secs(60);
-
 /// All opinions. One per instance.
 pub struct Overlays {
     table: Table,
+    every: Duration,
     current: RwLock<Arc<Overlay>>,
     read_at: Mutex<Option<SystemTime>>,
 }
@@ -41,8 +39,8 @@ pub struct Stored {
 
 impl Overlays {
     #[must_use]
-    pub fn new(table: Table) -> Self {
-        Self { table, current: RwLock::default(), read_at: Mutex::default() }
+    pub fn new(table: Table, every: Duration) -> Self {
+        Self { table, every, current: RwLock::default(), read_at: Mutex::default() }
     }
 
     /// What was read last; empty before that.
@@ -51,7 +49,7 @@ impl Overlays {
         Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Reads all of them again when what is known is over a minute old: one Query, which requests do not wait for.
+    /// Reads all of them again when the interval is over: one Query, which requests do not wait for.
     ///
     /// # Errors
     /// When the table did not answer: what was read before stays.
@@ -107,7 +105,7 @@ impl Overlays {
 
     fn begin(&self, now: SystemTime) -> bool {
         let mut read_at = self.read_at.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_recent = |at: SystemTime| now.duration_since(at).is_ok_and(|age| age < BELIEVED_FOR);
+        let is_recent = |at: SystemTime| now.duration_since(at).is_ok_and(|age| age < self.every);
         let is_due = !read_at.is_some_and(is_recent);
         if is_due {
             *read_at = Some(now);

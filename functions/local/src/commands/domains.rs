@@ -39,9 +39,9 @@ pub struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum Action {
-    /// Let a domain and what is below it in, whatever lists say; within a minute
+    /// Let a domain and what is below it in, whatever lists say
     Allow(Entry),
-    /// Keep a domain and what is below it out; within a minute
+    /// Keep a domain and what is below it out
     Deny(Entry),
     /// Go back to what the lists say
     Remove {
@@ -66,7 +66,7 @@ struct Entry {
 }
 
 pub(super) async fn run(args: Args) -> Result<(), CommandError> {
-    let overlays = Overlays::new(table(&args).await?);
+    let overlays = Overlays::new(table(&args).await?, Duration::ZERO);
     match args.action {
         Action::Allow(entry) => store(&overlays, &entry, Opinion::Allow).await,
         Action::Deny(entry) => store(&overlays, &entry, Opinion::Deny).await,
