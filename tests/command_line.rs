@@ -227,7 +227,7 @@ fn every_command_has_help_and_wrong_usage_is_two() {
     for arguments in [&["--help"][..], &["help"], &["--version"]] {
         assert_eq!(gatepost(arguments, b"").status.code(), ANSWERED, "{arguments:?}");
     }
-    for command in ["serve", "address", "spf", "verify", "backtest"] {
+    for command in ["serve", "address", "spf", "posture", "verify", "backtest"] {
         let output = gatepost(&[command, "--help"], b"");
         assert_eq!((output.status.code(), text(&output.stderr)), (ANSWERED, String::new()), "{command}");
         assert!(text(&output.stdout).contains(&format!("Usage: gatepost {command}")), "{}", text(&output.stdout));

@@ -16,6 +16,8 @@ mod knowledge;
 mod limits;
 mod objects;
 mod openapi;
+mod posture;
+mod privacy;
 mod quarantine;
 mod readme;
 mod runtime_api;

@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use gatepost::{
     flow::Flow,
     mail_hosts::MailHosts,
+    posture,
     reason::{ReasonCode, Severity},
     verdict::Decision,
 };
@@ -105,12 +106,17 @@ fn the_openapi_document_lists_the_words_of_the_code() {
     assert_eq!(words("Severity"), json!(Severity::ALL.map(Severity::as_str)));
     assert_eq!(words("Verdict"), json!(Decision::ALL.map(Decision::as_str)));
     assert_eq!(words("DnsStatus"), json!(dns_statuses()));
-    let codes: Vec<&str> = ReasonCode::ALL.iter().map(|code| code.as_str()).collect();
-    assert_eq!(words("ReasonCode"), json!(codes));
-    let told = &document["components"]["schemas"]["ReasonCode"]["x-enumDescriptions"];
-    for code in ReasonCode::ALL {
-        assert_eq!(told[code.as_str()], code.summary(), "{code}");
-    }
+    let grave = [posture::Severity::Info, posture::Severity::Warning, posture::Severity::Error];
+    assert_eq!(words("PostureSeverity"), json!(grave.map(posture::Severity::as_str)));
+    let described = |name: &str| document["components"]["schemas"][name]["x-enumDescriptions"].clone();
+    let reasons = ReasonCode::ALL.iter().map(|code| (code.as_str(), code.summary()));
+    assert_eq!(described("ReasonCode"), told(reasons));
+    let findings = posture::FindingCode::ALL.iter().map(|code| (code.as_str(), code.summary()));
+    assert_eq!(described("PostureFindingCode"), told(findings));
+}
+
+fn told<'t>(words: impl Iterator<Item = (&'t str, &'t str)>) -> Value {
+    Value::Object(words.map(|(word, summary)| (word.to_owned(), json!(summary))).collect())
 }
 
 fn dns_statuses() -> Vec<&'static str> {

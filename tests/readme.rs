@@ -5,7 +5,7 @@ use gatepost_local::clock;
 use serde_json::{Value, json};
 
 use crate::{
-    command_line::answer,
+    command_line::{answer, gatepost},
     stack::{Stack, root},
 };
 
@@ -50,6 +50,14 @@ async fn the_request_of_the_readme_gets_the_printed_answer() {
     assert_as_shown(&shown("answer"), &stack.validate(question).await.expect_status(200).json(), "answer");
 }
 
+#[test]
+fn the_domain_of_the_readme_has_the_printed_posture() {
+    assert!(readme().contains("cargo run -q -- posture example.com"));
+    let output = gatepost(&["posture", "example.com"], b"");
+    let posture: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_as_shown(&shown("posture example.com"), &posture, "posture");
+}
+
 #[tokio::test]
 async fn the_message_of_the_readme_gets_the_printed_report() {
     let stack = Stack::start().await;
@@ -81,6 +89,12 @@ fn the_limits_of_the_readme_are_those_of_the_code() {
     use gatepost::{authentication, display_name, dkim, envelope, header_section, io, spf, tag_list};
     use gatepost_inspect_attachment::{part::Limits, unpacked};
     let readme = readme();
+    let posture = format!(
+        "at most {} questions to DNS, {} of them for selectors",
+        gatepost::posture::MAX_QUESTIONS,
+        gatepost::posture::SELECTORS.len()
+    );
+    assert!(readme.contains(&posture), "{posture}");
     let (_, table) = readme.split_once("### Limits of a message").expect("the table");
     let mb = |octets: usize| format!("{} MB", octets >> 20);
     for (what, limit) in [

@@ -102,9 +102,14 @@ impl Stack {
 
     /// With more arguments of `serve`, and variables in its environment.
     pub(crate) async fn start_with(arguments: &[&str], environment: &[(&str, &str)]) -> Self {
+        Self::start_logging(arguments, environment, Stdio::null()).await
+    }
+
+    /// With its log somewhere.
+    pub(crate) async fn start_logging(arguments: &[&str], environment: &[(&str, &str)], log: Stdio) -> Self {
         let mut command = Command::new(program("gatepost"));
         command.args(["serve", "--port", "0"]).args(arguments).envs([PATIENT]).envs(environment.iter().copied());
-        command.stdout(Stdio::piped()).stderr(Stdio::null()).kill_on_drop(true);
+        command.stdout(Stdio::piped()).stderr(log).kill_on_drop(true);
         let mut child = command.spawn().expect("the program starts");
         let mut stdout = BufReader::new(child.stdout.take().expect("stdout is piped")).lines();
         let url = line(&mut stdout, "listening on ").await;

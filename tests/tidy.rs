@@ -6,7 +6,7 @@ use std::{
     process::Command,
 };
 
-use gatepost::{config::SETTINGS, reason::ReasonCode};
+use gatepost::{config::SETTINGS, posture, reason::ReasonCode};
 use serde_json::Value;
 
 use crate::stack::{program, root};
@@ -137,6 +137,17 @@ fn the_readme_names_every_finding_code() {
 
 fn finding_codes() -> BTreeSet<&'static str> {
     gatepost_verify_inbound::finding_codes().collect()
+}
+
+#[test]
+fn the_readme_names_every_finding_of_a_posture_with_what_it_costs() {
+    let readme = read("README.md");
+    let row = |code: &posture::FindingCode| {
+        let (name, severity) = (code.as_str(), code.severity().as_str());
+        format!("| `{name}` | {severity} | {} | {} |", code.points(), code.summary())
+    };
+    let rows = posture::FindingCode::ALL.iter().map(row);
+    none(&rows.filter(|row| !readme.contains(row)).collect::<Vec<_>>());
 }
 
 #[test]

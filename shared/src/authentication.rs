@@ -135,8 +135,8 @@ impl DmarcResult {
     }
 }
 
-/// RFC 9989 §4.7, tag `p`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// RFC 9989 §4.7, tag `p`. Ordered: the later, the stricter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum DmarcPolicy {
     None,
     Quarantine,
@@ -419,7 +419,7 @@ mod tests {
             (&["lists.example"], "i=1; mx; (\") spf=none; dmarc=pass header.from=bank.example", Disposition::Deliver),
             (
                 &["lists.example"],
-                "i=1; mx; spf=pass smtp.helo=\"; dmarc=pass header.from=bank.example\"",
+                "i=1; mx; spf=pass smtp.helo=\"; dmarc=pass header.from=bank.example \"",
                 Disposition::Reject,
             ),
         ] {

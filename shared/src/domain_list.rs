@@ -26,6 +26,9 @@ pub const MAX_OBJECT_OCTETS: usize = 4 * 1024 * 1024;
 /// An object with fewer names than this share of the embedded one was cut off or filtered by mistake.
 const LEAST_SHARE_PERCENT: usize = 50;
 
+/// The top-level domain of examples (RFC 6761 §6.5), which is not in the root zone and stands for one that is.
+const DOCUMENTATION: &str = "example";
+
 static EMBEDDED_OBJECT: &[u8] = include_bytes!("../data/domains.gpd");
 
 static EMBEDDED: LazyLock<Arc<DomainList>> = LazyLock::new(|| {
@@ -66,6 +69,26 @@ pub struct Listing {
     /// How many of the sources name it: 1 to 31. More sources, more confidence.
     pub sources: u8,
     pub reach: Reach,
+}
+
+/// What a list knows about a name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Found {
+    /// Of the name itself, or of the nearest parent that speaks for it.
+    pub listing: Option<Listing>,
+    /// Whether the last label of a name with several is in the root zone.
+    pub is_under_top_level: bool,
+}
+
+impl Found {
+    /// Goes on below a listed parent.
+    fn pass(&mut self, parent: Option<Listing>) {
+        match parent {
+            Some(listing) if listing.class == Class::TopLevel => self.is_under_top_level = true,
+            Some(listing) if listing.reach == Reach::SubDomains => self.listing = Some(listing),
+            Some(_) | None => {}
+        }
+    }
 }
 
 /// Why an object is not taken.
@@ -144,26 +167,29 @@ impl DomainList {
         Ok(object)
     }
 
-    /// The entry of a name, or of the nearest parent that speaks for it.
-    ///
-    /// One walk from the top-level domain to the left, without allocation.
+    /// What is known about a name: one walk from the top-level domain to the left, without allocation.
     #[must_use]
-    pub fn listing(&self, domain: &Domain) -> Option<Listing> {
-        let name = domain.as_str().as_bytes();
+    pub fn find(&self, domain: &Domain) -> Found {
         let fst = self.names.as_fst();
-        let (mut node, mut value, mut nearest) = (fst.root(), 0, None);
-        for (walked, &octet) in name.iter().rev().enumerate() {
-            if octet == b'.'
-                && let Some(found) = entry(&node, value).filter(|found| found.reach == Reach::SubDomains)
-            {
-                nearest = (0 < walked).then_some(found);
+        let (mut node, mut value) = (fst.root(), 0);
+        let mut found = Found { listing: None, is_under_top_level: domain.top_level() == DOCUMENTATION };
+        for octet in domain.as_str().bytes().rev() {
+            if octet == b'.' {
+                found.pass(entry(&node, value));
             }
-            let Some(index) = node.find_input(octet) else { return nearest };
+            let Some(index) = node.find_input(octet) else { return found };
             let transition = node.transition(index);
             value += transition.out.value();
             node = fst.node(transition.addr);
         }
-        entry(&node, value).or(nearest)
+        found.listing = entry(&node, value).or(found.listing);
+        found
+    }
+
+    /// The entry of a name, or of the nearest parent that speaks for it.
+    #[must_use]
+    pub fn listing(&self, domain: &Domain) -> Option<Listing> {
+        self.find(domain).listing
     }
 
     /// What the domain is known as; see [`DomainList::listing`].
@@ -176,7 +202,7 @@ impl DomainList {
     #[must_use]
     pub fn is_top_level(&self, label: &str) -> bool {
         let key: Vec<u8> = label.bytes().rev().collect();
-        label == "example" || self.names.get(key).is_some()
+        label == DOCUMENTATION || self.names.get(key).is_some()
     }
 
     /// When the sources were taken.

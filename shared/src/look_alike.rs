@@ -1,7 +1,5 @@
 //! Names that read like other names: characters of other scripts (UTS 39), digits for letters, letters swapped.
 
-use std::collections::HashMap;
-
 use unicode_security::confusable_detection::skeleton;
 
 use crate::address::{Domain, slip_cost};
@@ -75,8 +73,8 @@ const ONE_SLIP: u32 = 2;
 /// Names to compare with. Built once, from the configuration.
 #[derive(Debug, Clone)]
 pub struct LookAlikes {
-    /// What each name reads like, and the name.
-    by_shape: HashMap<String, String>,
+    /// What each name reads like, and the name; in the order of the former.
+    by_shape: Vec<(String, String)>,
     /// First labels of protected domains, and the domains.
     protected: Vec<(String, String)>,
 }
@@ -88,7 +86,9 @@ impl LookAlikes {
         let first_label = |domain: &Domain| domain.labels().next().unwrap_or_default().to_owned();
         let protected: Vec<_> = protected.iter().map(|domain| (first_label(domain), domain.to_string())).collect();
         let well_known = WELL_KNOWN.iter().map(|&label| (label.to_owned(), label.to_owned()));
-        let by_shape = well_known.chain(protected.iter().cloned()).map(|(label, name)| (shape(&label), name)).collect();
+        let names = well_known.chain(protected.iter().cloned());
+        let mut by_shape: Vec<_> = names.map(|(label, name)| (shape(&label), name)).collect();
+        by_shape.sort_unstable();
         Self { by_shape, protected }
     }
 
@@ -107,12 +107,17 @@ impl LookAlikes {
         if WELL_KNOWN.contains(&label) || self.protected.iter().any(|(protected, _)| protected == label) {
             return None;
         }
-        let by_shape = || self.by_shape.get(&shape(label)).map(String::as_str);
+        let by_shape = || self.of_shape(&shape(label));
         let is_near = |(protected, _): &&(String, String)| {
             LEAST_SWAPPED_OCTETS <= protected.len() && slip_cost(label, protected) <= ONE_SLIP
         };
         let near_protected = || self.protected.iter().find(is_near).map(|(_, name)| name.as_str());
         by_shape().or_else(near_protected).or_else(|| swapped(label))
+    }
+
+    fn of_shape(&self, shape: &str) -> Option<&str> {
+        let place = self.by_shape.binary_search_by(|(known, _)| known.as_str().cmp(shape)).ok()?;
+        self.by_shape.get(place).map(|(_, name)| name.as_str())
     }
 }
 

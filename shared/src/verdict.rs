@@ -135,13 +135,13 @@ impl<'a> Known<'a> {
     /// A name that a team has let in, or that is known as a mailbox provider, is nobody's misspelling or look-alike.
     fn of(mailbox: &'a Mailbox, context: &Context<'a>) -> Self {
         let domain = &mailbox.domain;
-        let listing = context.list.listing(domain);
+        let found = context.list.find(domain);
+        let listing = found.listing;
         let opinion = context.overlay.opinion(context.client, domain);
         let is_itself = opinion == Some(Opinion::Allow) || listing.is_some_and(|listing| listing.class.is_lasting());
-        let meant = if is_itself { None } else { suggest_domain(domain, context.list) };
+        let meant = if is_itself { None } else { suggest_domain(domain, found, context.list) };
         let imitated = if is_itself || meant.is_some() { None } else { context.look_alikes.imitated(domain) };
-        let is_under_top_level = listing.is_some() || context.list.is_top_level(domain.top_level());
-        Self { mailbox, opinion, listing, meant, imitated, is_under_top_level }
+        Self { mailbox, opinion, listing, meant, imitated, is_under_top_level: found.is_under_top_level }
     }
 
     fn reasons(&self) -> impl Iterator<Item = Reason> {

@@ -24,7 +24,7 @@ FILES = [
     "arc/chain.rs", "arc/fault.rs", "arc/fields.rs", "authentication.rs", "authentication_results.rs", "author.rs",
     "display_name.rs", "disposition.rs", "dkim/canonical.rs", "dkim/key.rs", "dkim/signature.rs", "dkim/verify.rs",
     "dmarc/evaluate.rs", "dmarc/identifier.rs", "dmarc/policy.rs", "dmarc/record.rs", "dmarc/tree_walk.rs",
-    "envelope.rs", "header_section.rs", "spf/client_name.rs", "spf/evaluate.rs", "spf/explanation.rs", "spf/record.rs",
+    "envelope.rs", "header_section.rs", "rsa_key.rs", "spf/client_name.rs", "spf/evaluate.rs", "spf/explanation.rs", "spf/record.rs",
     "spf/session.rs", "tag_list.rs",
 ]
 # The shortest condition before a brace first, so that `if a { b } else { c }` on one line is one too; then one with braces in it.

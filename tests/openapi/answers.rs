@@ -1,5 +1,6 @@
 //! Real answers of a running stack beside the document.
 
+use futures_util::{StreamExt, stream};
 use gatepost_local::name_server::NameServer;
 use serde_json::{Value, json};
 
@@ -127,6 +128,47 @@ async fn without_its_table_the_api_answers_as_documented() {
     {
         let answer = ask(&stack, path, flow).await.expect_status(status);
         expect_documented(&document, "post", path, &answer);
+    }
+}
+
+const POSTURE: &str = "/v1/domains/{domain}/posture";
+
+/// Every kind of record, good and bad.
+const POSTURES: &str = include_str!("../posture/zone.txt");
+
+async fn posture(stack: &Stack, domain: &str) -> Answer {
+    let key = ("x-api-key", stack.api_key.as_str());
+    stack.send("GET", &POSTURE.replace("{domain}", domain), &[key], "").await
+}
+
+#[tokio::test]
+async fn every_posture_is_answered_as_documented() {
+    let server = NameServer::start(POSTURES, &[]).await.expect("the zone is served");
+    let (document, stack) = (document(), stack(&server, &[("GATEPOST_LIMITS_BURST", "1000")]).await);
+    let cases = POSTURES.lines().filter_map(|line| line.strip_prefix("; case ")?.split(':').next());
+    let domains: Vec<&str> = cases.chain(["absent.example", "b%C3%BCcher.example"]).collect();
+    assert!(40 < domains.len(), "the zone is read: {domains:?}");
+    let asked = domains.iter().map(|domain| posture(&stack, domain));
+    let answers: Vec<Answer> = stream::iter(asked).buffered(4).collect().await;
+    for answer in answers {
+        expect_documented(&document, "get", POSTURE, &answer.expect_status(200));
+    }
+}
+
+#[tokio::test]
+async fn every_problem_of_a_posture_and_its_example_are_as_documented() {
+    let limits = [("GATEPOST_LIMITS_REQUESTS_PER_MINUTE", "1"), ("GATEPOST_LIMITS_BURST", "1")];
+    let (document, stack) = (document(), Stack::start_with(&[], &limits).await);
+    let path = POSTURE.replace("{domain}", "example.com");
+    let without_key = stack.send("GET", &path, &[], "").await.expect_status(401);
+    let other_method = stack.send("POST", &path, &[], "").await.expect_status(405);
+    let no_domain = posture(&stack, "com").await.expect_status(400);
+    let good = posture(&stack, "example.com").await.expect_status(200);
+    let over_quota = posture(&stack, "example.com").await.expect_status(429);
+    let examples = &document["paths"][POSTURE]["get"]["responses"]["200"]["content"]["application/json"]["examples"];
+    assert_eq!(good.json(), examples["example.com"]["value"]);
+    for answer in [without_key, other_method, no_domain, good, over_quota] {
+        expect_documented(&document, "get", POSTURE, &answer);
     }
 }
 

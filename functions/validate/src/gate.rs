@@ -26,6 +26,7 @@ use gatepost::{
     look_alike::LookAlikes,
     mail_hosts::{Hosts, MailHosts},
     overlay::Overlay,
+    posture::Recorded,
     rate_limit::{Quota, Remaining},
     verdict::{Context, Decision, Verdict},
     weights::Weights,
@@ -146,13 +147,20 @@ impl Gate {
 
     /// Brings what is known about domains up to date, when it is time; requests do not wait for it.
     pub async fn refresh(&self, now: SystemTime) {
-        let (opinions, list) = tokio::join!(self.overlays.refresh(now), self.domain_data.refresh(now));
-        if let Err(error) = opinions {
+        tokio::join!(self.read_opinions(now), self.renew_list(now));
+    }
+
+    /// Reads what teams say about domains: the one thing that has to be known before the first request.
+    pub async fn read_opinions(&self, now: SystemTime) {
+        if let Err(error) = self.overlays.refresh(now).await {
             tracing::warn!(cause = with_causes(&error), "the opinions on domains were not read");
         }
-        match list {
+    }
+
+    async fn renew_list(&self, now: SystemTime) {
+        match self.domain_data.refresh(now).await {
             Ok(Refreshed::Replaced) => {
-                tracing::info!(built = %self.domain_data.list().built(), "a newer list of domains")
+                tracing::info!(built = %self.domain_data.list().built(), "a newer list of domains");
             }
             Ok(Refreshed::NotDue | Refreshed::Unchanged) => {}
             Err(error) => tracing::error!(cause = with_causes(&error), "the list of domains stays as it is"),
@@ -247,6 +255,16 @@ impl Gate {
     /// What stands for an address in logs; the domain stands there as it is.
     pub(crate) fn pseudonym(&self, mailbox: &Mailbox) -> String {
         self.pseudonyms.pseudonym(&mailbox.canonical())
+    }
+
+    /// Asks DNS what the domain publishes.
+    pub(crate) async fn posture(&self, domain: &Domain) -> Recorded {
+        self.dns.posture(domain).await
+    }
+
+    /// A posture is no verdict, so it counts as traffic and nothing else.
+    pub(crate) fn count_posture(&self, caller: &Caller, now: SystemTime) {
+        self.count(Flow::Other.as_str(), &caller.id, &[Channel::Total], now);
     }
 
     pub(crate) fn count_verdict(&self, caller: &Caller, flow: Flow, verdict: &Verdict, now: SystemTime) {

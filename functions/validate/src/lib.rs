@@ -1,9 +1,11 @@
-//! `POST /v1/validate` and `POST /v1/validate/batch`: may this address enter?
+//! `POST /v1/validate` and `POST /v1/validate/batch`: may this address enter? `GET /v1/domains/{domain}/posture`: what does
+//! that domain publish to protect itself?
 
 mod answer;
 mod caller;
 mod gate;
 mod openapi;
+mod posture_answer;
 mod problem;
 mod question;
 
@@ -15,6 +17,7 @@ use gatepost::{
     flow::Flow,
     io::telemetry::with_causes,
     mail_hosts::{Hosts, MailHosts},
+    posture::Posture,
     verdict::{Context, Verdict},
 };
 use lambda_http::{Body, Request, RequestExt, Response, http::Method, request::RequestContext};
@@ -23,13 +26,14 @@ use tokio::time::Instant;
 pub use crate::{
     answer::Answer,
     gate::{Gate, GateConfig, Services},
+    posture_answer::posture_answer,
     question::{MAX_BATCH, MAX_BODY_OCTETS},
 };
 use crate::{
     answer::{BatchAnswer, BatchItem},
     caller::Caller,
     problem::{Problem, ValidateError},
-    question::{BatchQuestion, Question},
+    question::{BatchQuestion, Question, domain_of_posture_path, subject_of},
 };
 
 /// A host that was not found by then counts as not answered: API Gateway and the caller would give up on all of them.
@@ -75,14 +79,27 @@ pub async fn handle(gate: &Gate, request: Request, now: SystemTime) -> Response<
 
 impl Asked<'_> {
     async fn route(&self) -> Result<Response<Body>, ValidateError> {
-        match (self.request.method(), self.request.uri().path()) {
-            (&Method::POST, "/v1/validate") => self.validate().await,
-            (&Method::POST, "/v1/validate/batch") => self.validate_batch().await,
-            (&Method::GET, openapi::PATH) => Ok(openapi::response()),
-            (_, "/v1/validate" | "/v1/validate/batch") => Err(ValidateError::MethodNotAllowed { allowed: "POST" }),
-            (_, openapi::PATH) => Err(ValidateError::MethodNotAllowed { allowed: "GET" }),
+        let path = self.request.uri().path();
+        match (self.request.method(), path, domain_of_posture_path(path)) {
+            (&Method::POST, "/v1/validate", _) => self.validate().await,
+            (&Method::POST, "/v1/validate/batch", _) => self.validate_batch().await,
+            (&Method::GET, openapi::PATH, _) => Ok(openapi::response()),
+            (&Method::GET, _, Some(domain)) => self.posture(domain).await,
+            (_, "/v1/validate" | "/v1/validate/batch", _) => Err(ValidateError::MethodNotAllowed { allowed: "POST" }),
+            (_, openapi::PATH, _) | (_, _, Some(_)) => Err(ValidateError::MethodNotAllowed { allowed: "GET" }),
             _ => Err(ValidateError::NotFound),
         }
+    }
+
+    /// Nothing is asked for a caller who is over the quota: one posture costs as many questions as a hundred addresses.
+    async fn posture(&self, domain: &str) -> Result<Response<Body>, ValidateError> {
+        let caller = self.gate.caller(self.request, self.now).await?;
+        let domain = subject_of(domain)?;
+        let remaining = self.gate.admit(&caller, Flow::Other, 1, self.now).await?;
+        let posture = Posture::of(&self.gate.posture(&domain).await);
+        self.gate.count_posture(&caller, self.now);
+        self.log_posture(&caller, &posture);
+        Ok(answer::json(&posture_answer(&posture), caller.quota, remaining))
     }
 
     async fn validate(&self) -> Result<Response<Body>, ValidateError> {
@@ -156,6 +173,19 @@ impl Asked<'_> {
             took_ms = millis(self.started.elapsed()),
             "an address at {domain:?}: {}",
             judged.verdict.decision.as_str(),
+        );
+    }
+
+    fn log_posture(&self, caller: &Caller, posture: &Posture) {
+        let domain = posture.domain.as_str();
+        tracing::info!(
+            request.id = self.request_id,
+            caller.id = caller.id,
+            domain,
+            score = posture.score.percent,
+            took_ms = millis(self.started.elapsed()),
+            "the posture of {domain:?}: {}",
+            posture.score.percent,
         );
     }
 

@@ -2,7 +2,7 @@
 
 mod after_answer;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use gatepost::io::{
     aws,
@@ -15,13 +15,17 @@ use lambda_http::{Error, Request, service_fn};
 
 use crate::after_answer::AfterAnswer;
 
+/// The part of a cold start that may be spent on what teams say about domains.
+const OPINIONS_WITHIN: Duration = Duration::from_secs(1);
+
 #[tokio::main(flavor = "current_thread")]
 #[expect(clippy::disallowed_methods, reason = "main is where clock and environment are read")]
 async fn main() -> Result<(), Error> {
     telemetry::start(std::env::var(telemetry::FILTER_VARIABLE).ok().as_deref());
     let config = GateConfig::read(|name| std::env::var(name).ok())?;
     let gate = Arc::new(gate(&config).await?);
-    gate.refresh(std::time::SystemTime::now()).await;
+    // A start does not fail for opinions: they are asked for again after the first answer.
+    let _ = tokio::time::timeout(OPINIONS_WITHIN, gate.read_opinions(std::time::SystemTime::now())).await;
     let after_answer = AfterAnswer::register(Arc::clone(&gate)).await;
     lambda_http::run(service_fn(async |request: Request| {
         let response = handle(&gate, request, std::time::SystemTime::now()).await;

@@ -1,6 +1,10 @@
-//! What is asked: request bodies, parsed at the edge.
+//! What is asked: request bodies and paths, parsed at the edge.
 
-use gatepost::flow::Flow;
+use gatepost::{
+    address::Domain,
+    flow::Flow,
+    posture::{self, SubjectError},
+};
 use lambda_http::{Body, Request, http::header::CONTENT_TYPE};
 use serde::Deserialize;
 use serde_json::error::Category;
@@ -66,6 +70,32 @@ impl BatchQuestion {
     }
 }
 
+/// The `{domain}` of `/v1/domains/{domain}/posture`, as it is in the path.
+pub(crate) fn domain_of_posture_path(path: &str) -> Option<&str> {
+    let domain = path.strip_prefix("/v1/domains/")?.strip_suffix("/posture")?;
+    (!domain.contains('/')).then_some(domain)
+}
+
+/// The domain that a segment of a path names.
+pub(crate) fn subject_of(segment: &str) -> Result<Domain, ValidateError> {
+    let text =
+        percent_decoded(segment).ok_or_else(|| bad_request("the domain in the path is not UTF-8, percent-encoded"))?;
+    posture::subject(&text).map_err(|error: SubjectError| bad_request(error.to_string()))
+}
+
+/// RFC 3986 §2.1. `None` for a percent sign without two digits, and for octets that are not UTF-8.
+fn percent_decoded(segment: &str) -> Option<String> {
+    let mut parts = segment.split('%');
+    let mut octets = parts.next()?.as_bytes().to_vec();
+    for part in parts {
+        let (digits, rest) = part.split_at_checked(2)?;
+        let is_hex = digits.bytes().all(|digit| digit.is_ascii_hexdigit());
+        octets.push(u8::from_str_radix(digits, 16).ok().filter(|_| is_hex)?);
+        octets.extend_from_slice(rest.as_bytes());
+    }
+    String::from_utf8(octets).ok()
+}
+
 fn json_body<T: for<'de> Deserialize<'de>>(request: &Request) -> Result<T, ValidateError> {
     let octets: &[u8] = match request.body() {
         Body::Text(text) => text.as_bytes(),
@@ -108,4 +138,43 @@ fn flow(named: Option<String>) -> Result<Flow, ValidateError> {
 
 fn bad_request(detail: impl Into<String>) -> ValidateError {
     ValidateError::BadRequest { detail: detail.into() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_domain_is_one_segment_of_the_path() {
+        for (path, expected) in [
+            ("/v1/domains/example.com/posture", Some("example.com")),
+            ("/v1/domains//posture", Some("")),
+            ("/v1/domains/posture", None),
+            ("/v1/domains/a/b/posture", None),
+            ("/v1/domains/example.com/posture/", None),
+            ("/v1/domains/example.com", None),
+            ("/v2/domains/example.com/posture", None),
+        ] {
+            assert_eq!(domain_of_posture_path(path), expected, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_segment_is_percent_decoded_once() {
+        for (segment, expected) in [
+            ("example.com", Some("example.com")),
+            ("b%C3%BCcher.example", Some("bücher.example")),
+            ("%65xample%2Ecom", Some("example.com")),
+            ("%2565", Some("%65")),
+            ("", Some("")),
+            ("%", None),
+            ("%4", None),
+            ("%+1", None),
+            ("%zz", None),
+            ("%C3", None),
+            ("%é", None),
+        ] {
+            assert_eq!(percent_decoded(segment).as_deref(), expected, "{segment}");
+        }
+    }
 }

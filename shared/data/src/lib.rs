@@ -66,7 +66,11 @@ pub fn names() -> Result<BTreeMap<String, Listing>, SourceError> {
     let known = DomainList::of(&names, date()?)?;
     let disposable = disposable();
     for (domain, &sources) in disposable.iter().filter(|(domain, _)| !is_covered(domain, &disposable)) {
-        let class = if suggest_domain(domain, &known).is_some() { Class::TypoSquat } else { Class::Disposable };
+        let class = if suggest_domain(domain, known.find(domain), &known).is_some() {
+            Class::TypoSquat
+        } else {
+            Class::Disposable
+        };
         names.entry(domain.to_string()).or_insert(Listing { class, sources, reach: reach(domain) });
     }
     Ok(names)

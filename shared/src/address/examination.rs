@@ -152,8 +152,9 @@ fn judge_text(text: &str, trimmed: &str) -> Vec<Reason> {
     if let Some(c) = injection::first_control(trimmed) {
         findings.push(control_character(c));
     }
-    if injection::is_suspicious(trimmed) {
-        findings.extend(judge_code(trimmed));
+    let signs = injection::Signs::of(trimmed);
+    if !signs.are_none() {
+        findings.extend(judge_code(trimmed, signs));
     }
     if trimmed.len() < text.len() {
         findings.push(ReasonCode::OuterWhiteSpace.into());
@@ -161,10 +162,13 @@ fn judge_text(text: &str, trimmed: &str) -> Vec<Reason> {
     findings
 }
 
-fn judge_code(text: &str) -> impl Iterator<Item = Reason> {
-    let line_break = injection::has_encoded_line_break(text).then(|| ReasonCode::EncodedLineBreak.into());
+fn judge_code(text: &str, signs: injection::Signs) -> impl Iterator<Item = Reason> {
+    let lower = text.to_ascii_lowercase();
+    let line_break =
+        injection::has_encoded_line_break(text, &lower, signs).then(|| ReasonCode::EncodedLineBreak.into());
     let detail = |pattern| format!("The text looks like {pattern}, which no address needs.");
-    let code = injection::pattern(text).map(|pattern| Reason::new(ReasonCode::InjectionPattern, detail(pattern)));
+    let code =
+        injection::pattern(&lower, signs).map(|pattern| Reason::new(ReasonCode::InjectionPattern, detail(pattern)));
     line_break.into_iter().chain(code)
 }
 

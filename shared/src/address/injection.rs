@@ -12,6 +12,9 @@ const SEPARATORS: [&str; 5] = ["/**/", "%20", "%09", "+", " "];
 const AFTER_APOSTROPHE: [&str; 12] =
     ["or", "and", "union", "having", "group by", "order by", "like", "is null", "in", "exists", "limit", "waitfor"];
 
+/// What else follows it: operators, comments, the end of a statement.
+const SYMBOLS: [&str; 8] = ["--", "#", ";", "||", "=", ")", "/*", "&&"];
+
 /// SQL statements, with one space for each separator.
 const STATEMENTS: [&str; 11] = [
     "union select",
@@ -27,10 +30,6 @@ const STATEMENTS: [&str; 11] = [
     "information_schema",
 ];
 
-/// One of these is in every fragment of SQL that is looked for.
-const SQL_WORDS: [&str; 11] =
-    ["'", "union", "drop", "insert", "delete", "waitfor", "benchmark(", "sleep(", "xp_cmdshell", "_schema", ";"];
-
 /// What template languages and loggers evaluate.
 const TEMPLATES: [&str; 8] = ["{{", "${", "#{", "%{", "{%", "<%", "@{", "[["];
 
@@ -39,6 +38,71 @@ const SHELL: [&str; 9] = ["$(", "&&", "||", "|/", ">/", "</", "../", "|sh", ";/"
 
 /// What a page would run.
 const MARKUP: [&str; 6] = ["<script", "<img", "<svg", "<iframe", "javascript:", "onerror="];
+
+/// CR and LF in percent-encoding, once and twice, in the escapes of programming languages, and in overlong UTF-8.
+const ESCAPES: [&str; 12] =
+    ["%0a", "%0d", "%250a", "%250d", "\\r", "\\n", "\\x0a", "\\x0d", "\\u000a", "\\u000d", "%e5%98%8a", "%e5%98%8d"];
+
+/// CR and LF in HTML.
+const ENTITIES: [&str; 7] = ["&#10", "&#13", "&#x0a", "&#x0d", "&#xa", "&#xd", "&newline"];
+
+/// Octets that a kind of code or escape cannot do without, as bits: one pass over the text tells what to look for.
+mod sign {
+    pub(super) const QUOTE: u16 = 1;
+    pub(super) const BRACKET: u16 = 1 << 1;
+    pub(super) const SHELL: u16 = 1 << 2;
+    pub(super) const SLASH: u16 = 1 << 3;
+    pub(super) const COLON: u16 = 1 << 4;
+    pub(super) const ESCAPE: u16 = 1 << 5;
+    pub(super) const ENTITY: u16 = 1 << 6;
+    pub(super) const QUESTION: u16 = 1 << 7;
+    pub(super) const SEPARATOR: u16 = 1 << 8;
+}
+
+#[expect(clippy::indexing_slicing, reason = "filled at compile time, where a wrong place is an error of the build")]
+const SIGNS: [u16; 256] = {
+    let mut table = [0; 256];
+    let groups: [(&[u8], u16); 9] = [
+        (b"'\"", sign::QUOTE),
+        (b"{<[", sign::BRACKET),
+        (b"$&|;`>", sign::SHELL),
+        (b"/", sign::SLASH),
+        (b":=", sign::COLON),
+        (b"%\\", sign::ESCAPE),
+        (b"&", sign::ENTITY),
+        (b"?", sign::QUESTION),
+        (b"+ _(%/", sign::SEPARATOR),
+    ];
+    let mut rest = groups.as_slice();
+    while let [(octets, bit), others @ ..] = rest {
+        let mut octets = *octets;
+        while let [octet, tail @ ..] = octets {
+            table[*octet as usize] |= *bit;
+            octets = tail;
+        }
+        rest = others;
+    }
+    table
+};
+
+/// What a text has of the octets that code and escapes need.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Signs(u16);
+
+impl Signs {
+    pub(super) fn of(text: &str) -> Self {
+        Self(text.bytes().fold(0, |found, octet| found | SIGNS.get(usize::from(octet)).copied().unwrap_or_default()))
+    }
+
+    /// Nearly every address ends here.
+    pub(super) const fn are_none(self) -> bool {
+        self.0 == 0
+    }
+
+    const fn have(self, any: u16) -> bool {
+        self.0 & any != 0
+    }
+}
 
 /// The first control character or Unicode line break, which no mailbox contains (RFC 5321 §4.1.2).
 pub(super) fn first_control(text: &str) -> Option<char> {
@@ -53,96 +117,90 @@ pub(super) fn is_control(c: char) -> bool {
     c.is_control() || matches!(c, '\u{2028}' | '\u{2029}')
 }
 
-/// Octets that some kind of code or escape cannot do without. An apostrophe alone is not enough for any.
-const SUSPICIOUS: [bool; 256] = {
-    let mut table = [false; 256];
-    let mut rest = b"'\"`{$#;|&<(/%[:\\=?".as_slice();
-    while let [octet, tail @ ..] = rest {
-        table[*octet as usize] = true;
-        rest = tail;
-    }
-    table
-};
-
-/// Whether the text can hold an escape or code at all: one pass, and the end of it for nearly every address. SQL without
-/// any of the octets is told by its words.
-pub(super) fn is_suspicious(text: &str) -> bool {
-    text.bytes().any(|octet| SUSPICIOUS.get(usize::from(octet)).is_some_and(|&found| found))
-        || (text.contains(['+', ' ', '_']) && is_sql(&text.to_ascii_lowercase()))
-}
-
 /// Whether a decoder would find CR or LF: of percent-encoding (RFC 3986 §2.1), once or twice; of encoded words (RFC 2047);
-/// of the escapes of programming languages and of HTML.
-pub(super) fn has_encoded_line_break(text: &str) -> bool {
-    let lower = text.to_ascii_lowercase();
-    let escapes = [
-        "%0a",
-        "%0d",
-        "%250a",
-        "%250d",
-        "\\r",
-        "\\n",
-        "\\x0a",
-        "\\x0d",
-        "\\u000a",
-        "\\u000d",
-        "%e5%98%8a",
-        "%e5%98%8d",
-    ];
-    let entities = ["&#10", "&#13", "&#x0a", "&#x0d", "&#xa", "&#xd", "&newline"];
-    escapes.iter().chain(&entities).any(|escape| lower.contains(escape)) || in_encoded_word(text)
+/// of the escapes of programming languages and of HTML. Expects lower case, but for the encoded words.
+pub(super) fn has_encoded_line_break(text: &str, lower: &str, signs: Signs) -> bool {
+    (signs.have(sign::ESCAPE) && has(lower, &ESCAPES))
+        || (signs.have(sign::ENTITY) && has(lower, &ENTITIES))
+        || (signs.have(sign::QUESTION) && in_encoded_word(text))
 }
 
-/// What kind of code the text has a fragment of.
-pub(super) fn pattern(text: &str) -> Option<&'static str> {
-    let lower = text.to_ascii_lowercase();
-    let has = |fragments: &[&str]| fragments.iter().any(|fragment| lower.contains(fragment));
-    if is_sql(&lower) {
+/// What kind of code the text has a fragment of. Expects lower case.
+pub(super) fn pattern(lower: &str, signs: Signs) -> Option<&'static str> {
+    let is_sql = (signs.have(sign::QUOTE) && lower.split('\'').skip(1).any(ends_a_literal))
+        || (signs.have(sign::SEPARATOR) && has_statement(lower));
+    if is_sql {
         return Some("a fragment of SQL");
     }
-    if has(&TEMPLATES) {
+    if signs.have(sign::BRACKET) && has(lower, &TEMPLATES) {
         return Some("a template expression");
     }
-    if has(&MARKUP) {
+    if signs.have(sign::BRACKET | sign::COLON) && has(lower, &MARKUP) {
         return Some("markup that runs");
     }
-    let is_shell = has(&SHELL) || is_substitution(&lower) || is_command(&lower);
+    let is_shell =
+        signs.have(sign::SHELL | sign::SLASH) && (has(lower, &SHELL) || is_substitution(lower) || is_command(lower));
     is_shell.then_some("a shell command or a path")
+}
+
+fn has(text: &str, fragments: &[&str]) -> bool {
+    fragments.iter().any(|fragment| text.contains(fragment))
 }
 
 fn in_encoded_word(text: &str) -> bool {
     text.contains("=?") && encoded_word::decoded(text).contains(['\r', '\n'])
 }
 
-/// Expects lower case.
-fn is_sql(text: &str) -> bool {
-    if !SQL_WORDS.iter().any(|word| text.contains(word)) {
-        return false;
-    }
-    let spaced = SEPARATORS.iter().fold(text.to_owned(), |text, separator| text.replace(separator, " "));
-    let spaced = spaced.split(' ').filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ");
-    STATEMENTS.iter().any(|statement| spaced.contains(statement)) || spaced.split('\'').skip(1).any(ends_a_literal)
+/// Whether a statement begins anywhere, its words apart by whatever counts as white space.
+fn has_statement(text: &str) -> bool {
+    text.char_indices().any(|(at, c)| {
+        matches!(c, 'u' | 'd' | 'i' | 'w' | 'b' | 's' | 'x')
+            && text.get(at..).is_some_and(|rest| STATEMENTS.iter().any(|statement| begins_with(rest, statement)))
+    })
 }
 
-/// Whether what follows an apostrophe goes on with a query: an operator, a comment, the end of a statement.
+fn begins_with(text: &str, statement: &str) -> bool {
+    let mut rest = text;
+    for word in statement.split(' ').enumerate() {
+        let (place, word) = word;
+        let spaced = without_separators(rest);
+        let is_apart = place == 0 || spaced.len() < rest.len();
+        match spaced.strip_prefix(word).filter(|_| is_apart) {
+            Some(tail) => rest = tail,
+            None => return false,
+        }
+    }
+    true
+}
+
+fn without_separators(text: &str) -> &str {
+    let mut rest = text;
+    while let Some(tail) = SEPARATORS.iter().find_map(|separator| rest.strip_prefix(separator)) {
+        rest = tail;
+    }
+    rest
+}
+
+/// Whether what follows an apostrophe goes on with a query.
 fn ends_a_literal(rest: &str) -> bool {
-    let rest = rest.trim_start();
-    let is_symbol = ["--", "#", ";", "||", "=", ")", "/*", "&&"].iter().any(|symbol| rest.starts_with(symbol));
+    let rest = without_separators(rest);
     let goes_on = |after: &str| {
-        after.starts_with(|c: char| c.is_ascii_digit() || c == ' ' || c == '(' || c == '!')
-            || after.is_empty() && rest.len() < 4
+        after.starts_with(|c: char| c.is_ascii_digit() || matches!(c, '(' | '!'))
+            || without_separators(after).len() < after.len()
     };
-    is_symbol || AFTER_APOSTROPHE.iter().filter_map(|word| rest.strip_prefix(word)).any(goes_on)
+    SYMBOLS.iter().any(|symbol| rest.starts_with(symbol))
+        || AFTER_APOSTROPHE.iter().filter_map(|word| rest.strip_prefix(word)).any(goes_on)
+        // `'or'1'='1`: another literal follows at once.
+        || matches!(rest, "or" | "and")
 }
 
 /// A word between backticks.
 fn is_substitution(text: &str) -> bool {
-    let mut between = text.split('`').skip(1);
     let last = text.matches('`').count().saturating_sub(1);
-    between.by_ref().take(last).any(|word| word.starts_with(|c: char| c.is_ascii_lowercase()))
+    text.split('`').skip(1).take(last).any(|word| word.starts_with(|c: char| c.is_ascii_lowercase()))
 }
 
-/// A semicolon and a word, as a second command; entities of HTML end with one.
+/// A semicolon and a word, as a second command.
 fn is_command(text: &str) -> bool {
     text.split(';').skip(1).any(|rest| rest.trim_start().starts_with(|c: char| c.is_ascii_lowercase()))
 }
@@ -171,7 +229,8 @@ mod tests {
             ("a&b@example.com", None, false),
             ("100%0@example.com", None, false),
         ] {
-            assert_eq!((first_control(text), has_encoded_line_break(text)), (control, encoded), "{text:?}");
+            let found = has_encoded_line_break(text, &text.to_ascii_lowercase(), Signs::of(text));
+            assert_eq!((first_control(text), found), (control, encoded), "{text:?}");
         }
     }
 
@@ -194,7 +253,7 @@ mod tests {
             ("a||id@example.com", "a shell command or a path"),
             ("../../etc/passwd@example.com", "a shell command or a path"),
         ] {
-            assert_eq!((is_suspicious(text), pattern(text)), (true, Some(expected)), "{text}");
+            assert_eq!(pattern(&text.to_ascii_lowercase(), Signs::of(text)), Some(expected), "{text}");
         }
     }
 
@@ -220,7 +279,7 @@ mod tests {
             "_somename@example.com",
             "selection+union@example.com",
         ] {
-            assert_eq!(pattern(text), None, "{text}");
+            assert_eq!(pattern(&text.to_ascii_lowercase(), Signs::of(text)), None, "{text}");
         }
     }
 }

@@ -5,7 +5,7 @@
 
 use super::Domain;
 use super::keyboard::{CHEAP, COSTLY, slip_cost};
-use crate::domain_list::{Class, DomainList};
+use crate::domain_list::{Class, DomainList, Found};
 
 /// Coined names that few real domains are near to, the most used first. Names of fewer than five letters (`aol`, `gmx`,
 /// `live`) and ordinary words (`orange`, `charter`) are one keystroke away from too many real ones.
@@ -43,35 +43,35 @@ const BRANDS: [Brand; 30] = [
 ];
 
 /// Whole names, for a dot that was left out or misplaced and an end that was cut off.
-const NAMES: [&str; 28] = [
-    "gmail.com",
-    "yahoo.com",
-    "hotmail.com",
-    "outlook.com",
-    "icloud.com",
-    "aol.com",
-    "live.com",
-    "msn.com",
-    "protonmail.com",
-    "googlemail.com",
-    "comcast.net",
-    "sbcglobal.net",
-    "verizon.net",
-    "yahoo.co.uk",
-    "hotmail.co.uk",
-    "yahoo.co.in",
-    "yahoo.com.br",
-    "yahoo.fr",
-    "yahoo.de",
-    "hotmail.fr",
-    "hotmail.de",
-    "hotmail.it",
-    "orange.fr",
-    "wanadoo.fr",
-    "laposte.net",
-    "gmx.net",
-    "t-online.de",
-    "web.de",
+const NAMES: [Brand; 28] = [
+    Brand::new("gmail.com"),
+    Brand::new("yahoo.com"),
+    Brand::new("hotmail.com"),
+    Brand::new("outlook.com"),
+    Brand::new("icloud.com"),
+    Brand::new("aol.com"),
+    Brand::new("live.com"),
+    Brand::new("msn.com"),
+    Brand::new("protonmail.com"),
+    Brand::new("googlemail.com"),
+    Brand::new("comcast.net"),
+    Brand::new("sbcglobal.net"),
+    Brand::new("verizon.net"),
+    Brand::new("yahoo.co.uk"),
+    Brand::new("hotmail.co.uk"),
+    Brand::new("yahoo.co.in"),
+    Brand::new("yahoo.com.br"),
+    Brand::new("yahoo.fr"),
+    Brand::new("yahoo.de"),
+    Brand::new("hotmail.fr"),
+    Brand::new("hotmail.de"),
+    Brand::new("hotmail.it"),
+    Brand::new("orange.fr"),
+    Brand::new("wanadoo.fr"),
+    Brand::new("laposte.net"),
+    Brand::new("gmx.net"),
+    Brand::new("t-online.de"),
+    Brand::new("web.de"),
 ];
 
 /// What an unknown top-level domain may have been meant as, the most used first.
@@ -112,13 +112,15 @@ impl Brand {
 }
 
 /// The domain that was probably meant, or `None`: for a name that is known, and whenever in doubt.
+///
+/// `found` is what `list` knows about the domain.
 #[must_use]
-pub fn suggest_domain(domain: &Domain, list: &DomainList) -> Option<Domain> {
-    if list.class(domain).is_some_and(|class| class.is_lasting() || class == Class::Disposable) {
+pub fn suggest_domain(domain: &Domain, found: Found, list: &DomainList) -> Option<Domain> {
+    if found.listing.is_some_and(|listing| listing.class.is_lasting() || listing.class == Class::Disposable) {
         return None;
     }
     let name = domain.as_str();
-    let mended = mend_top_level(name, list);
+    let mended = if found.is_under_top_level { None } else { mend_top_level(name) };
     let candidate = mended.as_deref().unwrap_or(name);
     if is_provider(candidate, list) {
         return Domain::parse(candidate).ok();
@@ -131,9 +133,9 @@ pub fn suggest_domain(domain: &Domain, list: &DomainList) -> Option<Domain> {
 }
 
 /// The name with the top-level domain that was meant, when the one it has does not exist.
-fn mend_top_level(name: &str, list: &DomainList) -> Option<String> {
+fn mend_top_level(name: &str) -> Option<String> {
     let (rest, top_level) = name.rsplit_once('.')?;
-    if top_level.len() > 6 || top_level.starts_with("xn--") || list.is_top_level(top_level) {
+    if top_level.len() > 6 || top_level.starts_with("xn--") {
         return None;
     }
     let is_near =
@@ -182,10 +184,15 @@ fn is_misspelling(label: &str, letters: u32, brand: &Brand) -> bool {
 
 /// `gmailc.om` and `gmailcom` have the right letters; `orange.f` lacks the last one.
 fn misplaced_dot(name: &str) -> Option<String> {
+    let letters = letters(name.as_bytes());
     let without_dots = || name.bytes().filter(|&octet| octet != b'.');
     let is_cut_off = |known: &str| name.len() + 1 == known.len() && known.starts_with(name) && name.contains('.');
-    let is_meant = |known: &&&str| without_dots().eq(known.bytes().filter(|&octet| octet != b'.')) || is_cut_off(known);
-    NAMES.iter().find(is_meant).map(|&known| known.to_owned())
+    // At most the one letter that was cut off is missing, and the dot.
+    let is_near = |known: &&Brand| (letters ^ known.letters).count_ones() <= 2;
+    let is_meant = |known: &&Brand| {
+        without_dots().eq(known.label.bytes().filter(|&octet| octet != b'.')) || is_cut_off(known.label)
+    };
+    NAMES.iter().filter(is_near).find(is_meant).map(|known| known.label.to_owned())
 }
 
 /// `smallcompanycom`, and `smallcompanyc.om`.
@@ -225,7 +232,8 @@ mod tests {
     use super::*;
 
     fn suggested(text: &str) -> Option<String> {
-        suggest_domain(&Domain::parse(text).expect(text), &DomainList::embedded()).map(|domain| domain.to_string())
+        let (domain, list) = (Domain::parse(text).expect(text), DomainList::embedded());
+        suggest_domain(&domain, list.find(&domain), &list).map(|domain| domain.to_string())
     }
 
     #[test]

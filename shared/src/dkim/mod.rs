@@ -16,9 +16,10 @@ mod key;
 mod signature;
 mod verify;
 
+pub use crate::rsa_key::{MAX_RSA_BITS, MIN_RSA_BITS, STRONG_RSA_BITS};
 pub use canonical::{BodyHash, Canonicalization};
 pub use fault::SignatureFault;
-pub use key::{Key, KeyFault, KeyStrength, MAX_RSA_BITS, MIN_RSA_BITS, STRONG_RSA_BITS, key_policy};
+pub use key::{Key, KeyFault, KeyStrength, key_policy};
 pub use signature::{Algorithm, CLOCK_SKEW_SECONDS, Signature, SignatureFacts, Signer, unsigned_added};
 pub(crate) use signature::{body_hash, canonicalization, check_body_length, required, signature, signed_fields, time};
 pub(crate) use verify::append_signature_field;

@@ -19,5 +19,7 @@ mod tree_walk;
 pub use evaluate::evaluate;
 pub use identifier::MAX_DKIM_IDENTIFIERS;
 pub use policy::{Assessment, Mode};
+pub(crate) use record::tags;
 pub use record::{Alignment, MAX_RECORD_OCTETS, Psd, Record, RecordError, is_dmarc};
 pub use tree_walk::MAX_WALK_QUERIES;
+pub(crate) use tree_walk::{organizational_domain, targets};

@@ -56,7 +56,7 @@ pub enum RecordError {
 }
 
 /// By name.
-type Tags<'r> = BTreeMap<&'r str, &'r [u8]>;
+pub(crate) type Tags<'r> = BTreeMap<&'r str, &'r [u8]>;
 
 /// Whether a TXT record is meant to be a DMARC record. Others at the same name are ignored (RFC 9989 §4.10, step 2).
 #[must_use]
@@ -89,7 +89,7 @@ impl Record {
 }
 
 /// A name that occurs twice makes the whole list invalid (RFC 6376 §3.2).
-fn tags(text: &[u8]) -> Result<Tags<'_>, RecordError> {
+pub(crate) fn tags(text: &[u8]) -> Result<Tags<'_>, RecordError> {
     let mut tags = Tags::new();
     for (name, value) in text.split(|octet| *octet == b';').filter_map(tag) {
         if tags.insert(name, value).is_some() {

@@ -66,7 +66,7 @@ where
 
 /// The organizational domain of `start` by the records that the walk from there found (RFC 9989 §4.10.2): `start` itself
 /// or a domain above it.
-pub(super) fn organizational_domain<'d>(start: &'d str, found: &[(&'d str, Record)]) -> &'d str {
+pub(crate) fn organizational_domain<'d>(start: &'d str, found: &[(&'d str, Record)]) -> &'d str {
     match found.last() {
         Some((name, record)) if record.psd == Psd::PublicSuffix => one_label_below(name, start),
         Some((name, _)) => name,
@@ -88,7 +88,8 @@ fn published(answer: Answer) -> Result<Published, Unanswered> {
     })
 }
 
-fn targets(start: &str) -> Vec<&str> {
+/// The names that one walk asks for, the longest first, at most [`MAX_WALK_QUERIES`].
+pub(crate) fn targets(start: &str) -> Vec<&str> {
     let names: Vec<&str> = at_and_above(start).collect();
     let skipped = names.len().saturating_sub(MAX_WALK_QUERIES);
     let above = names.iter().skip(1 + skipped);

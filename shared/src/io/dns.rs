@@ -58,7 +58,7 @@ pub enum NameServers {
 /// Looks up where a domain takes mail.
 #[derive(Clone)]
 pub struct Dns {
-    resolver: TokioResolver,
+    pub(super) resolver: TokioResolver,
     /// For all queries of one question together.
     deadline: Duration,
 }

@@ -5,6 +5,7 @@ pub mod counters;
 pub mod dns;
 pub mod keys;
 pub mod overlays;
+pub mod posture;
 pub mod rate_limits;
 pub mod series_state;
 pub mod table;
@@ -23,5 +24,4 @@ pub mod ledger;
 pub mod messages;
 #[cfg(all(feature = "invoke", feature = "s3"))]
 pub mod quarantine;
-#[cfg(feature = "mail")]
 mod spf;

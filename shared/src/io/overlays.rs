@@ -52,9 +52,9 @@ impl Overlays {
     /// Reads all of them again when the interval is over: one Query, which requests do not wait for.
     ///
     /// # Errors
-    /// When the table did not answer: what was read before stays.
+    /// When the table did not answer: what was read before stays, and the next call asks again.
     pub async fn refresh(&self, now: SystemTime) -> Result<(), TableError> {
-        if !self.begin(now) {
+        if !self.is_due(now) {
             return Ok(());
         }
         let mut overlay = Overlay::default();
@@ -66,6 +66,7 @@ impl Overlays {
             }
         }
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(overlay);
+        *self.read_at.lock().unwrap_or_else(PoisonError::into_inner) = Some(now);
         Ok(())
     }
 
@@ -103,14 +104,10 @@ impl Overlays {
         Ok(output.attributes.is_some_and(|old| !old.is_empty()))
     }
 
-    fn begin(&self, now: SystemTime) -> bool {
-        let mut read_at = self.read_at.lock().unwrap_or_else(PoisonError::into_inner);
+    fn is_due(&self, now: SystemTime) -> bool {
+        let read_at = *self.read_at.lock().unwrap_or_else(PoisonError::into_inner);
         let is_recent = |at: SystemTime| now.duration_since(at).is_ok_and(|age| age < self.every);
-        let is_due = !read_at.is_some_and(is_recent);
-        if is_due {
-            *read_at = Some(now);
-        }
-        is_due
+        !read_at.is_some_and(is_recent)
     }
 }
 

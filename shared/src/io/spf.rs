@@ -1,4 +1,4 @@
-//! How the questions of an SPF evaluation are answered by hickory.
+//! How the questions of the nouns are answered by hickory.
 
 use crate::spf::{Answer, Data, Question, QuestionKind};
 use hickory_resolver::{
@@ -10,14 +10,14 @@ use hickory_resolver::{
     },
 };
 
-/// Answers a question of an SPF evaluation.
+/// Answers a question of an SPF or DMARC evaluation, or about what a domain publishes.
 pub(super) async fn answer(resolver: &TokioResolver, question: Question) -> Answer {
     let Some(name) = wire_name(&question.name) else { return Answer::NxDomain };
     let kind = record_type(question.kind);
     match resolver.lookup(name, kind).await {
         Ok(lookup) => {
             let records = lookup.answers().iter().filter(|record| record.record_type() == kind);
-            let data: Vec<Data> = records.filter_map(|record| data(&record.data)).collect();
+            let data: Vec<Data> = records.map(|record| data(&record.data)).collect();
             if data.is_empty() { Answer::NoRecords } else { Answer::Records(data) }
         }
         Err(NetError::Dns(DnsError::NoRecordsFound(none))) => match none.response_code {
@@ -36,6 +36,9 @@ fn record_type(kind: QuestionKind) -> RecordType {
         QuestionKind::Aaaa => RecordType::AAAA,
         QuestionKind::Mx => RecordType::MX,
         QuestionKind::Ptr => RecordType::PTR,
+        QuestionKind::Soa => RecordType::SOA,
+        QuestionKind::Ds => RecordType::DS,
+        QuestionKind::Spf => RecordType::Unknown(99),
     }
 }
 
@@ -46,12 +49,12 @@ fn wire_name(name: &str) -> Option<Name> {
     Some(wire_name)
 }
 
-fn data(rdata: &RData) -> Option<Data> {
+fn data(rdata: &RData) -> Data {
     match rdata {
-        RData::TXT(txt) => Some(Data::Text(txt.txt_data.concat())),
-        RData::MX(mx) => Some(Data::Name(plain_name(&mx.exchange))),
-        RData::PTR(ptr) => Some(Data::Name(plain_name(ptr))),
-        other => other.ip_addr().map(Data::Address),
+        RData::TXT(txt) => Data::Text(txt.txt_data.concat()),
+        RData::MX(mx) => Data::MailHost { preference: mx.preference, name: plain_name(&mx.exchange) },
+        RData::PTR(ptr) => Data::Name(plain_name(ptr)),
+        other => other.ip_addr().map_or(Data::Other, Data::Address),
     }
 }
 

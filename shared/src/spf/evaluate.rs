@@ -20,7 +20,7 @@ pub const MAX_LOOKUPS: usize = 10;
 pub const MAX_VOID_LOOKUPS: usize = 2;
 
 /// Hosts of one `mx` mechanism; more are a permerror (RFC 7208 §4.6.4).
-const MAX_MX_HOSTS: usize = 10;
+pub(super) const MAX_MX_HOSTS: usize = 10;
 
 /// Whether the client may use the identity: the envelope sender, or HELO when there is none.
 ///

@@ -123,6 +123,11 @@ impl MacroString {
         Ok(Self { parts })
     }
 
+    /// The text that it always expands to; `None` when that depends on the message.
+    pub(crate) fn literal(&self) -> Option<String> {
+        self.parts.iter().map(Part::literal).collect()
+    }
+
     pub(super) fn expand(&self, values: &Values<'_>) -> String {
         self.parts.iter().fold(String::new(), |expansion, part| expansion + &part.expand(values))
     }
@@ -157,6 +162,14 @@ impl Part {
         match literal.chars().find(|character| !matches!(character, ' '..='~')) {
             Some(stray) => Err(MacroError::Character(stray)),
             None => Ok((Self::Literal(literal.to_owned()), rest)),
+        }
+    }
+
+    fn literal(&self) -> Option<&str> {
+        match self {
+            Self::Literal(text) => Some(text),
+            Self::Escape(text) => Some(text),
+            Self::Macro(_) => None,
         }
     }
 

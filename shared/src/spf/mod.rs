@@ -12,8 +12,10 @@
 //! | `client_name` | the validated names of the client (§5.5, macro `p`) |
 //! | `evaluate` | `check_host` and its limits (§4, §5, §6.1) |
 //! | `explanation` | what the domain owner says of a fail (§6.2) |
+//! | `cost` | how many lookups a policy causes, and which others it rests on (§4.6.4) |
 
 mod client_name;
+mod cost;
 mod evaluate;
 mod explanation;
 mod macro_string;
@@ -22,6 +24,7 @@ mod question;
 mod record;
 mod session;
 
+pub use cost::{Extent, MAX_COST_QUESTIONS, MAX_VISITED_TERMS, PolicyFault, PolicyFaultKind, SpfCost, cost};
 pub use evaluate::{MAX_LOOKUPS, MAX_VOID_LOOKUPS, check_host};
 pub use macro_string::{MacroError, MacroString};
 pub(crate) use name::{is_at_or_under, is_nameable};

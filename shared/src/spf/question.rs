@@ -13,14 +13,20 @@ pub struct Question {
     pub kind: QuestionKind,
 }
 
-/// The record types of an evaluation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+/// The record types that somebody here asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum QuestionKind {
     Txt,
     A,
     Aaaa,
     Mx,
     Ptr,
+    /// Whether a zone begins at the name.
+    Soa,
+    /// Whether the zone above vouches for keys of the one that begins at the name (RFC 4034 §5).
+    Ds,
+    /// Type 99, which RFC 7208 §3.1 discontinued.
+    Spf,
 }
 
 /// What came back. At most one DNS message (65,535 octets) of records, aliases followed.
@@ -42,8 +48,12 @@ pub enum Data {
     Text(Vec<u8>),
     /// A and AAAA.
     Address(IpAddr),
-    /// MX and PTR, in the form of [`Question::name`]; a trailing dot does no harm. The root is the empty text.
+    /// PTR, in the form of [`Question::name`]; a trailing dot does no harm. The root is the empty text.
     Name(String),
+    /// MX; the name as in [`Data::Name`].
+    MailHost { preference: u16, name: String },
+    /// SOA, DS and SPF: that there is one is all that anybody wants to know.
+    Other,
 }
 
 impl Answer {
@@ -57,7 +67,7 @@ impl Answer {
     }
 
     /// None when DNS failed, which is something else than no records.
-    pub(super) fn records(self) -> Option<Vec<Data>> {
+    pub(crate) fn records(self) -> Option<Vec<Data>> {
         match self {
             Self::Records(records) => Some(records),
             Self::NoRecords | Self::NxDomain => Some(Vec::new()),
@@ -80,7 +90,10 @@ impl Data {
     }
 
     pub(super) fn name(self) -> Option<String> {
-        if let Self::Name(name) = self { Some(name) } else { None }
+        match self {
+            Self::Name(name) | Self::MailHost { name, .. } => Some(name),
+            Self::Text(_) | Self::Address(_) | Self::Other => None,
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 pub mod address;
 pub mod domains;
+pub mod posture;
 pub mod quarantine;
 pub mod serve;
 pub mod spf;
@@ -40,6 +41,8 @@ enum Command {
     Domains(domains::Args),
     /// Evaluate SPF (RFC 7208) for one client and sender
     Spf(spf::Args),
+    /// Judge what a domain publishes to protect itself: SPF, DMARC, MTA-STS and the like
+    Posture(posture::Args),
     /// Judge one message and print its report
     Verify(verify::Args),
     /// Look at messages that were held back, release them, or have them judged again
@@ -61,6 +64,7 @@ pub fn run(cli: Cli) -> Result<(), CommandError> {
         Some(Command::Address(args)) => block_on(address::run(args)),
         Some(Command::Domains(args)) => block_on(domains::run(args)),
         Some(Command::Spf(args)) => block_on(spf::run(args)),
+        Some(Command::Posture(args)) => block_on(posture::run(args)),
         Some(Command::Verify(args)) => block_on(verify::run(args)),
         Some(Command::Quarantine(args)) => block_on(quarantine::run(args)),
         Some(Command::Backtest(args)) => {
