@@ -7,7 +7,7 @@ use gatepost::{
 use serde_json::Value;
 
 use super::{Score, text};
-use crate::stack::root;
+use crate::{command_line::answer, stack::root};
 
 const ADDRESSES: usize = 440;
 const RECALLED: usize = 131;
@@ -77,4 +77,22 @@ fn domains_of_real_providers_are_hardly_ever_called_misspelt() {
         domains.iter().filter_map(|domain| Some(format!("{domain}: {}", suggestion(domain, &list)?))).collect();
     println!("real domains: {} of {} called misspelt\n{}", suggested.len(), domains.len(), suggested.join("\n"));
     assert!(1_000 * suggested.len() <= SUGGESTED_PER_MILLE * domains.len(), "{suggested:?}");
+}
+
+/// Other libraries take them all: `tests/bench/address/run.sh` shows it.
+#[test]
+fn the_well_formed_addresses_of_the_readme_are_judged_as_it_says() {
+    let readme = std::fs::read_to_string(root().join("README.md")).expect("a README");
+    for (address, code) in [
+        ("ann@gmial.com", "likely_typo"),
+        ("ann@mailinator.com", "disposable_domain"),
+        ("ann@paypa1.com", "look_alike_domain"),
+        ("ann@xn--pple-43d.com", "homograph_domain"),
+        ("x'or'1'='1@gmail.com", "injection_pattern"),
+    ] {
+        let answer = answer(&["address", "--offline", "-"], address.as_bytes());
+        assert_eq!(answer["reasons"][0]["code"], code, "{address}");
+        let row = readme.lines().find(|line| line.starts_with("| `") && line.contains(&format!("`{address}`")));
+        assert!(row.is_some_and(|row| row.contains(&format!("`{code}`"))), "{address}: {row:?}");
+    }
 }
