@@ -26,7 +26,8 @@ fn rows(name: &str) -> Vec<Value> {
 
 /// None for what is no domain: a caller is told so, and nothing is guessed.
 fn suggestion(domain: &str, list: &DomainList) -> Option<String> {
-    let meant = suggest_domain(&Domain::parse(domain).ok()?, list)?;
+    let domain = Domain::parse(domain).ok()?;
+    let meant = suggest_domain(&domain, list.find(&domain), list)?;
     Some(meant.as_str().to_owned())
 }
 
