@@ -43,6 +43,10 @@ fn addresses(criterion: &mut Criterion) {
     group.bench_function("syntax: Mailbox::parse", |b| {
         b.iter(|| ADDRESSES.map(|text| Mailbox::parse(black_box(text)).is_ok()));
     });
+    let plain = ADDRESSES.map(|text| text.replace(['+', '_', '\'', '.'], "").replacen("com", ".com", 1));
+    group.bench_function("syntax: examine, without anything unusual", |b| {
+        b.iter(|| plain.iter().filter(|text| examine(black_box(text)).syntax_valid()).count());
+    });
     let list = DomainList::embedded();
     let domains: Vec<Domain> = ADDRESSES.iter().filter_map(|text| Some(examine(text).mailbox?.domain)).collect();
     group.bench_function("classify: listing", |b| {

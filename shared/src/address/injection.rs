@@ -15,19 +15,19 @@ const AFTER_APOSTROPHE: [&str; 12] =
 /// What else follows it: operators, comments, the end of a statement.
 const SYMBOLS: [&str; 8] = ["--", "#", ";", "||", "=", ")", "/*", "&&"];
 
-/// SQL statements, with one space for each separator.
-const STATEMENTS: [&str; 11] = [
-    "union select",
-    "union all select",
-    "drop table",
-    "drop database",
-    "insert into",
-    "delete from",
-    "waitfor delay",
-    "benchmark(",
-    "sleep(",
-    "xp_cmdshell",
-    "information_schema",
+/// The words of SQL statements and calls; between two words stands a separator.
+const STATEMENTS: [&[&str]; 11] = [
+    &["union", "select"],
+    &["union", "all", "select"],
+    &["drop", "table"],
+    &["drop", "database"],
+    &["insert", "into"],
+    &["delete", "from"],
+    &["waitfor", "delay"],
+    &["benchmark("],
+    &["sleep("],
+    &["xp_cmdshell"],
+    &["information_schema"],
 ];
 
 /// What template languages and loggers evaluate.
@@ -153,21 +153,18 @@ fn in_encoded_word(text: &str) -> bool {
 
 /// Whether a statement begins anywhere, its words apart by whatever counts as white space.
 fn has_statement(text: &str) -> bool {
-    text.char_indices().any(|(at, c)| {
-        matches!(c, 'u' | 'd' | 'i' | 'w' | 'b' | 's' | 'x')
-            && text.get(at..).is_some_and(|rest| STATEMENTS.iter().any(|statement| begins_with(rest, statement)))
-    })
+    let is_begun = |rest: &str| STATEMENTS.iter().any(|statement| begins_with(rest, statement));
+    text.char_indices().filter_map(|(at, _)| text.get(at..)).any(is_begun)
 }
 
-fn begins_with(text: &str, statement: &str) -> bool {
-    let mut rest = text;
-    for word in statement.split(' ').enumerate() {
-        let (place, word) = word;
+fn begins_with(text: &str, statement: &[&str]) -> bool {
+    let [first, others @ ..] = statement else { return true };
+    let Some(mut rest) = text.strip_prefix(first) else { return false };
+    for word in others {
         let spaced = without_separators(rest);
-        let is_apart = place == 0 || spaced.len() < rest.len();
-        match spaced.strip_prefix(word).filter(|_| is_apart) {
-            Some(tail) => rest = tail,
-            None => return false,
+        match spaced.strip_prefix(word) {
+            Some(tail) if spaced.len() < rest.len() => rest = tail,
+            Some(_) | None => return false,
         }
     }
     true

@@ -29,6 +29,17 @@ pub(super) fn judge_local_part(local_part: &LocalPart) -> Option<Reason> {
 
 /// What the policy says about a domain.
 pub(super) fn judge_domain(domain: &Domain) -> Vec<Reason> {
+    if is_ordinary(domain) { Vec::new() } else { judge_unusual_domain(domain) }
+}
+
+/// Whether nothing below can apply: several labels, a top-level domain of letters, and no two hyphens in a row.
+fn is_ordinary(domain: &Domain) -> bool {
+    let (name, top_level) = (domain.as_str(), domain.top_level());
+    let is_of_letters = 1 < top_level.len() && top_level.bytes().all(|octet| octet.is_ascii_lowercase());
+    is_of_letters && top_level.len() < name.len() && !name.contains("--") && !SPECIAL_USE.contains(&top_level)
+}
+
+fn judge_unusual_domain(domain: &Domain) -> Vec<Reason> {
     let top_level = domain.top_level();
     let unicode = domain.unicode();
     let ipv4 = is_ipv4(domain);
@@ -52,6 +63,9 @@ pub(super) fn judge_domain(domain: &Domain) -> Vec<Reason> {
 /// Notes that a domain was written in A-labels, or in compatibility forms, which full-width and ideographic input methods produce.
 /// Letter case and composition are no news; invisible characters, which UTS 46 would drop in silence, are refused.
 pub(super) fn judge_mapping(written: &str, domain: &Domain) -> Option<Reason> {
+    if written.is_ascii() && !domain.as_str().contains("--") {
+        return None;
+    }
     let unicode = domain.unicode();
     if written.is_ascii() {
         let decoded = || Reason::new(ReasonCode::DomainDecoded, format!("The domain reads {unicode}."));
