@@ -12,6 +12,7 @@ mod fuzzed;
 mod hostile_octets;
 mod inbound;
 mod inbound_faults;
+mod keys;
 mod knowledge;
 mod limits;
 mod objects;

@@ -3,6 +3,7 @@
 pub mod aws;
 pub mod counters;
 pub mod dns;
+pub mod key_register;
 pub mod keys;
 pub mod overlays;
 pub mod posture;
