@@ -16,6 +16,7 @@ mod keys;
 mod knowledge;
 mod limits;
 mod objects;
+mod openapi;
 mod posture;
 mod privacy;
 mod quarantine;
