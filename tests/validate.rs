@@ -20,6 +20,8 @@ nomail.example. 300 IN TXT \"no mail host\"
 private.example. 300 IN MX 10 mx.private.example.
 mx.private.example. 300 IN A 10.0.0.1
 hostless.example. 300 IN MX 10 mx.silent.example.
+unresolvable.example. 300 IN MX 10 gone.example.
+unresolvable.example. 300 IN MX 20 192.0.2.25.
 halfway.example. 300 IN TXT \"no MX, and a name server that does not tell the address\"
 ;behaviour silent.example. * timeout
 ;behaviour mx.silent.example. * timeout
@@ -172,6 +174,7 @@ async fn what_dns_says_counts_and_what_it_does_not_say_never_rejects() {
         ("implicit6.example", "accept", &["implicit_mx"], "ok", none, true),
         ("private.example", "review", &["mx_not_public"], "ok", &["mx.private.example"], false),
         ("hostless.example", "accept", none, "ok", &["mx.silent.example"], false),
+        ("unresolvable.example", "review", &["mx_unresolvable"], "ok", &["gone.example", "192.0.2.25"], false),
         ("nullmx.example", "reject", &["null_mx"], "null_mx", none, false),
         ("nomail.example", "reject", &["no_mail_host"], "no_mail_host", none, false),
         ("absent.example", "reject", &["nxdomain"], "nxdomain", none, false),

@@ -3,6 +3,7 @@
 pub mod aws;
 pub mod counters;
 pub mod dns;
+mod hosts_cache;
 pub mod key_register;
 pub mod keys;
 pub mod overlays;
