@@ -287,6 +287,7 @@ impl Gate {
             }
             ValidateError::BadRequest { .. }
             | ValidateError::BatchTooLarge { .. }
+            | ValidateError::QuotaTooSmall { .. }
             | ValidateError::BodyTooLarge
             | ValidateError::UnsupportedMediaType
             | ValidateError::NotFound

@@ -13,7 +13,7 @@ use serde::Serialize;
 use crate::{
     answer::{policy_field, to_body},
     caller::Caller,
-    question::MAX_BODY_OCTETS,
+    question::{MAX_BODY_OCTETS, POSTURE_PERMITS},
 };
 
 /// Why a request gets no verdict.
@@ -23,6 +23,8 @@ pub(crate) enum ValidateError {
     BadRequest { detail: String },
     #[error("this client can be granted at most {largest} addresses in one batch")]
     BatchTooLarge { largest: u64 },
+    #[error("a posture costs {POSTURE_PERMITS} permits, and this client can be granted at most {largest} at once")]
+    QuotaTooSmall { largest: u64 },
     #[error("the request carries no valid API key")]
     Unauthenticated,
     #[error("the body has more than {MAX_BODY_OCTETS} octets")]
@@ -81,6 +83,7 @@ impl From<&ValidateError> for Problem {
         match error {
             ValidateError::BadRequest { .. } => Self::new(400, "bad-request", "Bad request", detail),
             ValidateError::BatchTooLarge { .. } => Self::new(400, "batch-too-large", "Batch too large", detail),
+            ValidateError::QuotaTooSmall { .. } => Self::new(400, "quota-too-small", "Quota too small", detail),
             ValidateError::Unauthenticated => Self::new(401, "unauthenticated", "Unauthenticated", detail)
                 .with("www-authenticate", "Bearer".to_owned()),
             ValidateError::NotFound => Self::new(404, "not-found", "Not found", detail),

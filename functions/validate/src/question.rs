@@ -17,6 +17,9 @@ pub const MAX_BODY_OCTETS: usize = 64 * 1024;
 /// Addresses that one batch may hold.
 pub const MAX_BATCH: usize = 100;
 
+/// Permits that one posture costs: it asks up to a hundred questions, an address eight.
+pub const POSTURE_PERMITS: u64 = 10;
+
 /// `POST /v1/validate`.
 pub(crate) struct Question {
     /// As it was sent; not yet an address.
