@@ -307,6 +307,24 @@ async fn a_batch_is_answered_in_order_and_each_item_fails_alone() {
     assert!(is_request_id(id), "{id}");
 }
 
+/// Valid JSON (RFC 8259 §8.2), and no text that Unicode knows.
+#[tokio::test]
+async fn half_a_surrogate_pair_in_one_item_leaves_the_others_their_answers() {
+    let stack = stack().await;
+    let headers = [("x-api-key", stack.api_key.as_str()), ("content-type", "application/json")];
+    let deep = "[".repeat(500) + &"]".repeat(500);
+    let body =
+        format!(r#"{{"emails": ["ann@example.com", "\ud800@example.com", 1e999, {deep}, "\u0061nn@example.com"]}}"#);
+    let answer = stack.send("POST", "/v1/validate/batch", &headers, body).await.expect_status(200).json();
+    let told = |item: &Value| json!([item["email"], item["verdict"], item["problem"]["status"]]);
+    let told: Vec<Value> = answer["results"].as_array().expect("a list").iter().map(told).collect();
+    let (ann, problem) = (json!(["ann@example.com", "accept", null]), json!([null, null, 400]));
+    assert_eq!(told, [ann.clone(), problem.clone(), problem.clone(), problem, ann]);
+    for body in [r#"{"emails": ["ann@example.com", "\ud8"]}"#, r#"{"emails": ["ann@example.com", x]}"#] {
+        expect_problem(stack.send("POST", "/v1/validate/batch", &headers, body).await, 400, "bad-request");
+    }
+}
+
 #[tokio::test]
 async fn a_batch_holds_one_to_a_hundred_addresses() {
     let stack = stack().await;

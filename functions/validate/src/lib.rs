@@ -146,7 +146,7 @@ impl Asked<'_> {
 
     /// In the order of the items; `None` for one that is no text.
     async fn judge_batch<'b>(&self, batch: &'b BatchQuestion, context: &Context<'_>) -> Vec<(&'b str, Option<Judged>)> {
-        let items: Vec<_> = batch.emails.iter().map(|email| self.judge_item(email.as_str(), context)).collect();
+        let items: Vec<_> = batch.emails.iter().map(|email| self.judge_item(email.as_deref(), context)).collect();
         stream::iter(items).buffered(CONCURRENT_LOOKUPS).collect().await
     }
 
