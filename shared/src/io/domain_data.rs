@@ -18,8 +18,8 @@ use crate::domain_list::{DomainList, DomainListError, MAX_OBJECT_OCTETS};
 /// Where the object lies in the bucket.
 pub const KEY: &str = "data/domains.gpd";
 
-/// For the whole of a look: the deadline of the SDK ends with the head of the answer, and a body may come drop by drop.
-const LOOK_WITHIN: Duration = Duration::from_secs(10);
+/// For the object as a whole: the deadline of the SDK ends with the head of the answer, and a body may come drop by drop.
+const FETCH_WITHIN: Duration = Duration::from_secs(10);
 
 /// The list in use, and when to look for a newer one.
 pub struct DomainData {
@@ -36,6 +36,13 @@ struct Last {
     at: Option<SystemTime>,
     /// Of the object that was read last, taken or refused.
     etag: Option<String>,
+}
+
+/// What the bucket answered.
+enum Fetched {
+    NotModified,
+    Missing,
+    Object(Vec<u8>, Option<String>),
 }
 
 /// What came of a look at the bucket.
@@ -81,24 +88,32 @@ impl DomainData {
     /// When the bucket did not answer, or the object is refused: the list stays as it is.
     pub async fn refresh(&self, now: SystemTime) -> Result<Refreshed, DomainDataError> {
         let Some(known) = self.begin(now) else { return Ok(Refreshed::NotDue) };
-        let late = |_| Err(DomainDataError::Unavailable(format!("no whole object within {} s", LOOK_WITHIN.as_secs())));
-        tokio::time::timeout(LOOK_WITHIN, self.look(known)).await.unwrap_or_else(late)
-    }
-
-    async fn look(&self, known: Option<String>) -> Result<Refreshed, DomainDataError> {
-        let get = self.client.get_object().bucket(&self.bucket).key(KEY).set_if_none_match(known);
-        let output = match get.send().await {
-            Ok(output) => output,
-            Err(error) if is_not_modified(&error) => return Ok(Refreshed::Unchanged),
-            Err(error) if is_missing(&error) => return Ok(self.forget()),
-            Err(error) => return Err(DomainDataError::Unavailable(DisplayErrorContext(error).to_string())),
+        let late =
+            |_| Err(DomainDataError::Unavailable(format!("no whole object within {} s", FETCH_WITHIN.as_secs())));
+        let (object, etag) = match tokio::time::timeout(FETCH_WITHIN, self.fetch(known)).await.unwrap_or_else(late)? {
+            Fetched::NotModified => return Ok(Refreshed::Unchanged),
+            Fetched::Missing => return Ok(self.forget()),
+            Fetched::Object(object, etag) => (object, etag),
         };
-        let etag = output.e_tag.clone();
-        let object = body(output).await?;
         // Before it is looked at: a refused object is not worth a second transfer.
         self.last.lock().unwrap_or_else(PoisonError::into_inner).etag = etag;
-        self.replace(Arc::new(DomainList::read(object)?));
+        // Tens of milliseconds of work, for which no request shall wait.
+        let read = tokio::task::spawn_blocking(move || DomainList::read(&object)).await;
+        self.replace(Arc::new(read.map_err(|error| DomainDataError::Unavailable(error.to_string()))??));
         Ok(Refreshed::Replaced)
+    }
+
+    async fn fetch(&self, known: Option<String>) -> Result<Fetched, DomainDataError> {
+        let get = self.client.get_object().bucket(&self.bucket).key(KEY).set_if_none_match(known);
+        match get.send().await {
+            Ok(output) => {
+                let etag = output.e_tag.clone();
+                Ok(Fetched::Object(body(output).await?, etag))
+            }
+            Err(error) if is_not_modified(&error) => Ok(Fetched::NotModified),
+            Err(error) if is_missing(&error) => Ok(Fetched::Missing),
+            Err(error) => Err(DomainDataError::Unavailable(DisplayErrorContext(error).to_string())),
+        }
     }
 
     fn forget(&self) -> Refreshed {
