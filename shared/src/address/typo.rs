@@ -151,7 +151,13 @@ pub fn suggest_domain(domain: &Domain, found: Found, list: &DomainList) -> Optio
 /// may have the name by right.
 #[must_use]
 pub fn squatted_provider(domain: &Domain) -> Option<Domain> {
-    let (label, _) = domain.as_str().split_once('.')?;
+    let (label, end) = domain.as_str().split_once('.')?;
+    // `gmail.com.shop.example` carries the name to deceive, and not because somebody mistypes it.
+    let is_end =
+        !end.contains('.') || matches!(end.split_once('.'), Some(("co" | "com", country)) if country.len() == 2);
+    if !is_end {
+        return None;
+    }
     let is_squatted =
         |provider: &&&str| provider.split('.').next().is_some_and(|brand| slip_cost(label, brand) <= CHEAP);
     Domain::parse(SQUATTED.iter().find(is_squatted)?).ok().filter(|provider| provider != domain)
