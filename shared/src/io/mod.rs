@@ -1,8 +1,10 @@
 //! Everything that awaits or calls another machine. `io` uses the nouns of this crate; a noun never uses `io`.
 
 pub mod aws;
+pub mod callers;
 pub mod counters;
 pub mod dns;
+pub mod jwks;
 pub mod keys;
 pub mod overlays;
 pub mod posture;
