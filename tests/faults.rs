@@ -1,13 +1,21 @@
 //! What callers see while the table fails, and that nothing is lost or counted twice when it comes back.
 
-use std::{io, net::SocketAddr, time::Duration};
+use std::{
+    io,
+    net::SocketAddr,
+    time::{Duration, SystemTime},
+};
 
 use futures_util::future::join_all;
 use gatepost::{
     activity::Channel,
     api_key::{ApiKey, ENTROPY_LEN, HashSecret},
     bucket::Bucket,
-    io::{counters::Counters, keys::Keys},
+    io::{
+        counters::Counters,
+        key_register::{Grant, KeyRegister},
+        keys::Keys,
+    },
 };
 use gatepost_local::aws::dynamodb::DynamoDb;
 use serde_json::{Value, json};
@@ -240,9 +248,10 @@ async fn a_batch_beyond_the_local_share_is_told_to_come_back_and_not_to_be_small
 #[tokio::test]
 async fn a_key_that_was_good_is_believed_for_a_quarter_of_an_hour_while_the_table_fails_and_no_longer() {
     let table = FaultyTable::start().await;
-    let keys = Keys::new(table::client(&table.url), HashSecret::new("a secret"));
+    let keys = Keys::new(table::client(&table.url), HashSecret::new("a secret"), Duration::from_secs(60));
     let (known, unknown) = (ApiKey::from_entropy([3; ENTROPY_LEN]), ApiKey::from_entropy([4; ENTROPY_LEN]));
-    keys.store(&known, "a client").await.expect("stored");
+    let register = KeyRegister { table: table::client(&table.url), secret: HashSecret::new("a secret") };
+    register.create(&known, &Grant::default(), SystemTime::now()).await.expect("stored");
     let start = Bucket::parse("2026-11-23T02:10").expect("a time").start();
     let believed = async |key: &ApiKey, minutes| {
         let client = keys.client_of(key, start + Duration::from_mins(minutes)).await;
@@ -379,9 +388,9 @@ async fn a_scan_that_the_table_fails_says_so_and_is_made_up_for() {
 async fn a_key_hashed_with_another_secret_is_unknown() {
     let table = FaultyTable::start().await;
     let stack = stack_on(&table, SMALL_BURST).await;
-    let keys = Keys::new(table::client(&table.direct), HashSecret::new("another secret"));
+    let register = KeyRegister { table: table::client(&table.direct), secret: HashSecret::new("another secret") };
     let api_key = ApiKey::from_entropy([9; ENTROPY_LEN]);
-    keys.store(&api_key, "of another deployment").await.expect("stored");
+    register.create(&api_key, &Grant::default(), SystemTime::now()).await.expect("stored");
     let headers = [("x-api-key", api_key.reveal()), ("content-type", "application/json".to_owned())];
     let headers = headers.each_ref().map(|(name, value)| (*name, value.as_str()));
     stack.send("POST", "/v1/validate", &headers, "{\"email\": \"nobody\"}").await.expect_status(401);

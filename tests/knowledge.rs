@@ -1,13 +1,16 @@
 //! What is known about domains, changed while the stack runs: opinions of teams in the table, a newer list in the bucket.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::BTreeMap,
+    time::{Duration, SystemTime},
+};
 
 use gatepost::{
-    api_key::{ApiKey, ENTROPY_LEN, HashSecret},
+    api_key::{ApiKey, ENTROPY_LEN},
     domain_list::{Class, DomainList, Listing, Reach},
     io::{
         domain_data::KEY,
-        keys::Keys,
+        key_register::Grant,
         table::{key, text},
     },
 };
@@ -16,7 +19,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::{
     command_line::{COULD_NOT, answers, gatepost},
-    objects,
+    keys, objects,
     stack::Stack,
     table,
 };
@@ -133,18 +136,14 @@ async fn the_age_of_the_data_is_in_the_policy_of_the_answer() {
 #[tokio::test]
 async fn a_client_weighs_reasons_for_itself() {
     let stack = Stack::start_with(&[], &[("GATEPOST_VALIDATION_OVERRIDES", "implicit_mx=review")]).await;
-    let table = table::client(&stack.dynamodb);
-    let keys = Keys::new(table.clone(), HashSecret::new("local-development-only"));
     for (entropy, overrides, decision) in [
         (1, "", "accept"),
         (2, "role_account@signup=reject", "reject"),
         (3, "role_account@login=reject, role_account=review", "review"),
     ] {
         let api_key = ApiKey::from_entropy([entropy; ENTROPY_LEN]);
-        keys.store(&api_key, "a client with a policy of its own").await.expect("stored");
-        let update = table.client.update_item().table_name(&table.name).update_expression("SET overrides = :overrides");
-        let update = update.set_key(Some(key(format!("key#{}", api_key.id()), "key")));
-        update.expression_attribute_values(":overrides", text(overrides)).send().await.expect("stored");
+        let grant = Grant { overrides: overrides.to_owned(), ..Grant::default() };
+        keys::register(&stack.dynamodb).create(&api_key, &grant, SystemTime::now()).await.expect("stored");
         let headers = [("x-api-key", &*api_key.reveal()), ("content-type", "application/json")];
         let answer = stack.send("POST", "/v1/validate", &headers, r#"{"email": "sales@example.com"}"#).await;
         assert_eq!(answer.expect_status(200).json()["verdict"], decision, "{overrides}");

@@ -1,19 +1,20 @@
 //! The published bound, however many clients, processes and addresses at once.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use futures_util::{StreamExt, stream};
 use gatepost::{
-    api_key::{ApiKey, ENTROPY_LEN, HashSecret},
+    api_key::{ApiKey, ENTROPY_LEN},
     io::{
-        keys::Keys,
-        table::{PK, key, number, read_text},
+        key_register::Grant,
+        table::{PK, read_text},
     },
 };
 use serde_json::json;
 use tokio::time::{Instant, sleep};
 
 use crate::{
+    keys,
     stack::{Answer, Stack},
     table,
 };
@@ -176,16 +177,8 @@ async fn a_request_that_is_no_question_costs_nothing() {
 async fn a_clients_own_quota_overrides_the_default() {
     let stack = stack_with(&[], 1, 4).await;
     let api_key = ApiKey::from_entropy([3; ENTROPY_LEN]);
-    let table = table::client(&stack.dynamodb);
-    let keys = Keys::new(table.clone(), HashSecret::new("local-development-only"));
-    keys.store(&api_key, "a client with a quota of its own").await.expect("stored");
-    let update = table.client.update_item().table_name(&table.name);
-    let update = update
-        .set_key(Some(key(format!("key#{}", api_key.id()), "key")))
-        .update_expression("SET requests_per_minute = :rate, burst = :burst")
-        .expression_attribute_values(":rate", number(2))
-        .expression_attribute_values(":burst", number(16));
-    update.send().await.expect("stored");
+    let grant = Grant { quota: Some((2, 16)), ..Grant::default() };
+    keys::register(&stack.dynamodb).create(&api_key, &grant, SystemTime::now()).await.expect("stored");
     hammer(&[&stack], &api_key.reveal(), 8, 24).await.expect_within(2, 16);
     assert_eq!(published_bound(&ask(&stack, &api_key.reveal()).await), 18);
     assert_eq!(published_bound(&ask(&stack, &stack.api_key).await), 5);

@@ -30,6 +30,13 @@ impl ApiKey {
         Self { id: hex(id), secret: hex(secret) }
     }
 
+    /// A key with the id of another: the same client, a new secret. `None` when `id` is no id of a key.
+    #[must_use]
+    pub fn renewed(id: &str, entropy: [u8; ENTROPY_LEN]) -> Option<Self> {
+        let is_id = id.len() == ID_LEN && id.bytes().all(|octet| matches!(octet, b'0'..=b'9' | b'a'..=b'f'));
+        is_id.then(|| Self { id: id.to_owned(), secret: Self::from_entropy(entropy).secret })
+    }
+
     /// `None` for anything that is not a key, wrong checksums included.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {

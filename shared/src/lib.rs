@@ -1,5 +1,6 @@
 //! The core of gatepost: nouns of the RFCs as pure code, and under [`io`] everything that awaits.
 
+pub mod account;
 pub mod activity;
 pub mod address;
 pub mod alert;
@@ -13,6 +14,7 @@ pub mod author;
 pub mod author_fault;
 pub mod bearer_token;
 pub mod bucket;
+pub mod circuit_breaker;
 pub mod client_certificate;
 pub mod config;
 pub mod display_name;

@@ -12,6 +12,12 @@ pub const WINDOW: Duration = Duration::from_secs(60);
 /// How far the clocks of two instances may lie apart before the published bound is no longer true.
 pub const CLOCK_ERROR: Duration = Duration::from_millis(50);
 
+/// Permits that an instance takes in advance are good for so long.
+pub const LEASE: Duration = Duration::from_secs(1);
+
+/// From this rate on, in permits a minute, an instance takes permits in advance.
+const LEAST_LEASED: u32 = 1_000;
+
 /// What a caller may spend. Requests are counted in permits: a batch costs one permit an address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Quota {
@@ -46,9 +52,16 @@ impl Quota {
         Self::new(self.requests_per_minute / instances, self.burst / instances)
     }
 
-    /// Time one permit takes, widened so that [`Self::window_bound`] holds in spite of [`CLOCK_ERROR`].
+    /// Whether the limit is high enough that permits may be taken in advance: some of them will not be spent.
+    #[must_use]
+    pub fn is_leased(self) -> bool {
+        LEAST_LEASED <= self.requests_per_minute
+    }
+
+    /// Time one permit takes, widened so that [`Self::window_bound`] holds in spite of [`CLOCK_ERROR`] and [`LEASE`].
     fn interval_us(self) -> u64 {
-        let window_us = micros(WINDOW + 2 * CLOCK_ERROR);
+        let lease = if self.is_leased() { LEASE } else { Duration::ZERO };
+        let window_us = micros(WINDOW + 2 * CLOCK_ERROR + lease);
         window_us.div_ceil(u64::from(self.requests_per_minute))
     }
 

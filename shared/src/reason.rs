@@ -14,10 +14,13 @@ pub enum Severity {
 }
 
 impl Severity {
+    /// Every severity, the mildest first.
+    pub const ALL: [Self; 3] = [Self::Info, Self::Review, Self::Reject];
+
     /// Reads the word of the wire format; `None` for any other.
     #[must_use]
     pub fn parse(word: &str) -> Option<Self> {
-        [Self::Info, Self::Review, Self::Reject].into_iter().find(|severity| severity.as_str() == word)
+        Self::ALL.into_iter().find(|severity| severity.as_str() == word)
     }
 
     /// The word of the wire format.

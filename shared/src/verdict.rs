@@ -21,6 +21,9 @@ pub enum Decision {
 }
 
 impl Decision {
+    /// Every decision, the mildest first.
+    pub const ALL: [Self; 3] = [Self::Accept, Self::Review, Self::Reject];
+
     /// The word of the wire format.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

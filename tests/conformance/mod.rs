@@ -2,6 +2,7 @@
 //!
 //! `cargo test conformance -- --nocapture` prints the cases that fail.
 
+mod address;
 mod adversarial;
 mod arc;
 mod dkim_edge;

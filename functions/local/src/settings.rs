@@ -1,7 +1,7 @@
 //! Settings of the local binary: environment over configuration file over local defaults.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     io,
     net::SocketAddr,
     path::{Path, PathBuf},
@@ -36,6 +36,8 @@ pub enum SettingsError {
 #[derive(Debug, Clone, Default)]
 pub struct Settings {
     variables: HashMap<String, String>,
+    /// Names of what the file says, over the local defaults.
+    from_file: HashSet<String>,
 }
 
 impl Settings {
@@ -46,10 +48,17 @@ impl Settings {
     pub fn read(file: Option<&Path>) -> Result<Self, SettingsError> {
         let mut variables: HashMap<String, String> =
             LOCAL_DEFAULTS.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        if let Some(path) = file {
-            variables.extend(read_file(path)?);
-        }
-        Ok(Self { variables })
+        let read = file.map(read_file).transpose()?.unwrap_or_default();
+        let from_file = read.iter().map(|(name, _)| name.clone()).collect();
+        variables.extend(read);
+        Ok(Self { variables, from_file })
+    }
+
+    /// The text of one setting for a command that acts on a stack: what names the deployed one has to be said, as its
+    /// defaults are those of the local stack, and acting on another by mistake would be worse than asking.
+    #[must_use]
+    pub fn given(&self, name: &str, is_deployed: bool) -> Option<String> {
+        if is_deployed { Some(self.said(name).unwrap_or_default()) } else { self.variable(name) }
     }
 
     /// The text of one setting, `None` for the built-in default.
@@ -57,6 +66,13 @@ impl Settings {
     #[expect(clippy::disallowed_methods, reason = "a process has to read its environment somewhere")]
     pub fn variable(&self, name: &str) -> Option<String> {
         std::env::var(name).ok().or_else(|| self.variables.get(name).cloned())
+    }
+
+    /// What somebody said, in the environment or the file.
+    #[expect(clippy::disallowed_methods, reason = "a process has to read its environment somewhere")]
+    fn said(&self, name: &str) -> Option<String> {
+        let in_file = || self.variables.get(name).filter(|_| self.from_file.contains(name)).cloned();
+        std::env::var(name).ok().or_else(in_file)
     }
 }
 

@@ -16,7 +16,7 @@ use gatepost::{
         counters::{self, MailCounters},
         dns::Dns,
         functions::Function,
-        keys::Keys,
+        key_register::{Grant, KeyRegister},
         ledger::Ledger,
         messages::Messages,
         series_state::{Models, Watermark},
@@ -136,7 +136,9 @@ async fn development_key(data: Option<&Path>, table: &Table, hash_secret: &str) 
     if let Some(path) = file {
         std::fs::write(path, api_key.reveal())?;
     }
-    Keys::new(table.clone(), HashSecret::new(hash_secret)).store(&api_key, "local development").await?;
+    let register = KeyRegister { table: table.clone(), secret: HashSecret::new(hash_secret) };
+    let grant = Grant { name: "local development".to_owned(), ..Grant::default() };
+    register.create(&api_key, &grant, clock::now()).await?;
     Ok(api_key)
 }
 

@@ -49,6 +49,8 @@ const DOOR: &str = "validate";
 pub struct GateConfig {
     pub table: String,
     pub key_hash_secret: String,
+    /// How long credentials are believed that were looked up.
+    pub auth_refresh: Duration,
     /// For clients whose row names no quota of its own.
     pub quota: Quota,
     /// For one attempt to spend a permit.
@@ -76,6 +78,7 @@ impl GateConfig {
         let config = Self {
             table: read.required(config::TABLE),
             key_hash_secret: read.required(config::AUTH_KEY_HASH_SECRET),
+            auth_refresh: read.seconds(config::AUTH_REFRESH_SECONDS),
             quota: read.quota(),
             limits_timeout: read.millis(config::LIMITS_TIMEOUT_MS),
             dns_timeout: read.millis(config::DNS_TIMEOUT_MS),
@@ -132,7 +135,7 @@ impl Gate {
     pub fn new(config: &GateConfig, services: Services, instance: String) -> Self {
         let Services { table, limits, dns, s3 } = services;
         Self {
-            keys: Keys::new(table.clone(), HashSecret::new(&config.key_hash_secret)),
+            keys: Keys::new(table.clone(), HashSecret::new(&config.key_hash_secret), config.auth_refresh),
             pseudonyms: HashSecret::new(&config.key_hash_secret),
             rate_limits: RateLimits::new(limits),
             counters: Counters::new(table.clone(), instance),

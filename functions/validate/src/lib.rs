@@ -4,6 +4,7 @@
 mod answer;
 mod caller;
 mod gate;
+mod openapi;
 mod posture_answer;
 mod problem;
 mod question;
@@ -82,9 +83,10 @@ impl Asked<'_> {
         match (self.request.method(), path, domain_of_posture_path(path)) {
             (&Method::POST, "/v1/validate", _) => self.validate().await,
             (&Method::POST, "/v1/validate/batch", _) => self.validate_batch().await,
+            (&Method::GET, openapi::PATH, _) => Ok(openapi::response()),
             (&Method::GET, _, Some(domain)) => self.posture(domain).await,
             (_, "/v1/validate" | "/v1/validate/batch", _) => Err(ValidateError::MethodNotAllowed { allowed: "POST" }),
-            (_, _, Some(_)) => Err(ValidateError::MethodNotAllowed { allowed: "GET" }),
+            (_, openapi::PATH, _) | (_, _, Some(_)) => Err(ValidateError::MethodNotAllowed { allowed: "GET" }),
             _ => Err(ValidateError::NotFound),
         }
     }

@@ -8,8 +8,8 @@ use std::{
 };
 
 use super::{
-    keys::{BELIEVED_FOR, Client, read_weights},
-    table::{Item, Table, TableError, key, read_number, read_text, text},
+    keys::{BURST, Client, REQUESTS_PER_MINUTE, REVOKED, read_weights},
+    table::{Item, Table, TableError, key, read_number, text},
 };
 use crate::{client_certificate::ClientCertificate, rate_limit::Quota, weights::Weights};
 
@@ -22,13 +22,15 @@ const REMEMBERED: usize = 10_000;
 /// Looks callers up. One per instance.
 pub struct Callers {
     table: Table,
+    /// How long what was read is believed.
+    believed_for: Duration,
     remembered: Mutex<HashMap<String, (SystemTime, Row)>>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Row {
     Absent,
-    /// Says `disabled`, or what cannot be.
+    /// Revoked, or says what cannot be.
     Refused,
     Known {
         quota: Option<Quota>,
@@ -38,8 +40,8 @@ enum Row {
 
 impl Callers {
     #[must_use]
-    pub fn new(table: Table) -> Self {
-        Self { table, remembered: Mutex::default() }
+    pub fn new(table: Table, believed_for: Duration) -> Self {
+        Self { table, believed_for, remembered: Mutex::default() }
     }
 
     /// A caller whose token was verified: with the defaults, unless a row says otherwise. `None` when the row refuses it.
@@ -85,7 +87,7 @@ impl Callers {
     }
 
     async fn row(&self, pk: String, now: SystemTime) -> Result<Row, TableError> {
-        if let Some(row) = self.recall(&pk, now, BELIEVED_FOR) {
+        if let Some(row) = self.recall(&pk, now, self.believed_for) {
             return Ok(row);
         }
         match self.fetch(&pk).await {
@@ -120,10 +122,10 @@ impl Callers {
 
 impl Row {
     fn read(item: &Item) -> Self {
-        let rate = read_number(item, "requests_per_minute");
-        let quota = rate.zip(read_number(item, "burst")).map(|(rate, burst)| Quota::new(rate, burst));
+        let rate = read_number(item, REQUESTS_PER_MINUTE);
+        let quota = rate.zip(read_number(item, BURST)).map(|(rate, burst)| Quota::new(rate, burst));
         match read_weights(item) {
-            Some(weights) if read_text(item, "disabled").is_none() => Self::Known { quota, weights },
+            Some(weights) if !item.contains_key(REVOKED) => Self::Known { quota, weights },
             Some(_) | None => Self::Refused,
         }
     }

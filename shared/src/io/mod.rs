@@ -5,6 +5,7 @@ pub mod callers;
 pub mod counters;
 pub mod dns;
 pub mod jwks;
+pub mod key_register;
 pub mod keys;
 pub mod overlays;
 pub mod posture;

@@ -1,8 +1,10 @@
-//! Admission against the shared table: one conditional write per request, none for a remembered refusal.
+//! Admission against the shared table: one conditional write per request, none for a remembered refusal, and one for up to 64
+//! requests of a caller with a high limit.
 
 use std::{
     collections::HashMap,
-    sync::{Mutex, PoisonError},
+    hash::{BuildHasher, RandomState},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, SystemTime},
 };
 
@@ -12,25 +14,38 @@ use aws_sdk_dynamodb::{
     types::{ReturnValue, ReturnValuesOnConditionCheckFailure},
 };
 
-use super::table::{EXPIRES_AT, Table, TableError, key, number, read_number};
-use crate::rate_limit::{Charge, Quota, Remaining, Step, Write};
+use super::table::{EXPIRES_AT, Table, TableError, key, number, read_number, unix_micros};
+use crate::{
+    account::{Account, Ask, Purchase, TooLarge},
+    circuit_breaker::CircuitBreaker,
+    rate_limit::{Charge, Quota, Remaining, Step, Write},
+};
 
 /// Callers remembered per instance. Forgetting one costs a write, never an admission too many.
 const REMEMBERED_CALLERS: usize = 10_000;
 
-/// Stale memory, then a reset lost to another instance, then the advance: no request needs a fourth write.
-const MOST_WRITES: usize = 3;
+/// What was taken in advance did not fit, stale memory, a reset lost to another instance, then the advance: no request needs
+/// a fifth write.
+const MOST_WRITES: usize = 4;
 
 /// While the table does not answer, one instance grants this part of a quota on its own.
 const DEGRADED_SHARE: u32 = 8;
 
 /// Admits or refuses callers. One per instance, shared by its requests.
-#[derive(Debug)]
 pub struct RateLimits {
     table: Table,
-    remembered: Mutex<HashMap<String, u64>>,
+    callers: Mutex<HashMap<String, Arc<Caller>>>,
     /// Theoretical arrival times of the local limit, in use while the table does not answer.
     degraded: Mutex<HashMap<String, u64>>,
+    breaker: Mutex<CircuitBreaker>,
+    chance: RandomState,
+}
+
+#[derive(Default)]
+struct Caller {
+    account: Mutex<Account>,
+    /// Held by the request that takes permits in advance, so that the others spend them.
+    buying: tokio::sync::Mutex<()>,
 }
 
 /// Why a request was not admitted.
@@ -52,12 +67,20 @@ enum Written {
     Met {
         tat_us: Option<u64>,
     },
+    /// The caller's own partition is over what DynamoDB takes: so is the caller.
+    Flooded,
 }
 
 impl RateLimits {
     #[must_use]
     pub fn new(table: Table) -> Self {
-        Self { table, remembered: Mutex::default(), degraded: Mutex::default() }
+        Self {
+            table,
+            callers: Mutex::default(),
+            degraded: Mutex::default(),
+            breaker: Mutex::default(),
+            chance: RandomState::new(),
+        }
     }
 
     /// Spends `permits` of the caller's quota.
@@ -72,19 +95,25 @@ impl RateLimits {
         permits: u64,
         now: SystemTime,
     ) -> Result<Remaining, RateLimitError> {
-        let charge = charge(quota, permits, now)?;
-        let mut known = self.recall(caller);
-        for _ in 0..MOST_WRITES {
-            let write = match charge.step(known) {
-                Step::Refuse(retry_after) => return Err(RateLimitError::Refused { retry_after }),
-                Step::Write(write) => write,
+        let known = self.known(caller);
+        let now_us = unix_micros(now);
+        if let Some(decided) = known.decide(quota, permits, now_us)? {
+            return decided;
+        }
+        // Where permits are taken in advance, one request does it for all that wait.
+        let _buying = if quota.is_leased() { Some(known.buying.lock().await) } else { None };
+        for attempt in 0..MOST_WRITES {
+            let purchase = match known.ask(quota, permits, now_us)? {
+                Ask::Granted(remaining) => return Ok(remaining),
+                Ask::Refused(retry_after) => return Err(RateLimitError::Refused { retry_after }),
+                Ask::Write(purchase) => purchase,
             };
-            match self.write(caller, &charge, write).await? {
-                Written::Moved { tat_us } => {
-                    self.remember(caller, tat_us);
-                    return Ok(charge.remaining(tat_us));
+            match self.write(caller, purchase, now_us).await? {
+                Written::Moved { tat_us } => return Ok(known.account().moved(purchase, tat_us)),
+                Written::Met { tat_us } => {
+                    known.account().met(purchase, tat_us, self.chance.hash_one((caller, now_us, attempt)));
                 }
-                Written::Met { tat_us } => known = tat_us.inspect(|tat_us| self.remember(caller, *tat_us)),
+                Written::Flooded => break,
             }
         }
         Err(RateLimitError::Refused { retry_after: Duration::from_secs(1) })
@@ -112,7 +141,23 @@ impl RateLimits {
         Ok(charge.remaining(next_us))
     }
 
-    async fn write(&self, caller: &str, charge: &Charge, write: Write) -> Result<Written, RateLimitError> {
+    /// Asks the table, unless it has not answered for a while.
+    async fn write(&self, caller: &str, purchase: Purchase, now_us: u64) -> Result<Written, RateLimitError> {
+        if !self.breaker().lets_through(now_us) {
+            return Err(RateLimitError::Unavailable(TableError::new(
+                "spend a permit",
+                "it did not answer a moment ago",
+            )));
+        }
+        let written = self.update(caller, &purchase.charge, purchase.write).await;
+        match &written {
+            Ok(_) => self.breaker().succeeded(),
+            Err(_) => self.breaker().failed(now_us),
+        }
+        written.map_err(RateLimitError::Unavailable)
+    }
+
+    async fn update(&self, caller: &str, charge: &Charge, write: Write) -> Result<Written, TableError> {
         let update = self
             .table
             .client
@@ -140,25 +185,51 @@ impl RateLimits {
                 let tat_us = output.attributes.as_ref().and_then(|item| read_number(item, "tat"));
                 Ok(Written::Moved { tat_us: tat_us.unwrap_or(charge.now_us() + charge.increment_us()) })
             }
-            Err(error) => met(error).map_err(RateLimitError::Unavailable),
+            Err(error) => met(error),
         }
     }
 
-    fn recall(&self, caller: &str) -> Option<u64> {
-        self.remembered.lock().unwrap_or_else(PoisonError::into_inner).get(caller).copied()
+    fn breaker(&self) -> MutexGuard<'_, CircuitBreaker> {
+        self.breaker.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn remember(&self, caller: &str, tat_us: u64) {
-        let mut remembered = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
-        let latest = remembered.get(caller).map_or(tat_us, |known| tat_us.max(*known));
-        insert_bounded(&mut remembered, caller, latest);
+    fn known(&self, caller: &str) -> Arc<Caller> {
+        let mut callers = self.callers.lock().unwrap_or_else(PoisonError::into_inner);
+        if REMEMBERED_CALLERS <= callers.len() && !callers.contains_key(caller) {
+            callers.clear();
+        }
+        Arc::clone(callers.entry(caller.to_owned()).or_default())
+    }
+}
+
+impl Caller {
+    fn account(&self) -> MutexGuard<'_, Account> {
+        self.account.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn ask(&self, quota: Quota, permits: u64, now_us: u64) -> Result<Ask, RateLimitError> {
+        let too_large = |_: TooLarge| RateLimitError::TooLarge { largest: quota.largest_request() };
+        self.account().ask(quota, permits, now_us).map_err(too_large)
+    }
+
+    /// What memory alone decides; `None` when the table has to be asked.
+    #[expect(clippy::type_complexity, reason = "an error of the request, and a decision about it")]
+    fn decide(
+        &self,
+        quota: Quota,
+        permits: u64,
+        now_us: u64,
+    ) -> Result<Option<Result<Remaining, RateLimitError>>, RateLimitError> {
+        Ok(match self.ask(quota, permits, now_us)? {
+            Ask::Granted(remaining) => Some(Ok(remaining)),
+            Ask::Refused(retry_after) => Some(Err(RateLimitError::Refused { retry_after })),
+            Ask::Write(_) => None,
+        })
     }
 }
 
 fn charge(quota: Quota, permits: u64, now: SystemTime) -> Result<Charge, RateLimitError> {
-    let now = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    let now_us = u64::try_from(now.as_micros()).unwrap_or(u64::MAX / 2);
-    Charge::new(quota, permits, now_us).ok_or(RateLimitError::TooLarge { largest: quota.largest_request() })
+    Charge::new(quota, permits, unix_micros(now)).ok_or(RateLimitError::TooLarge { largest: quota.largest_request() })
 }
 
 fn met(error: SdkError<UpdateItemError>) -> Result<Written, TableError> {
@@ -166,8 +237,20 @@ fn met(error: SdkError<UpdateItemError>) -> Result<Written, TableError> {
         Some(UpdateItemError::ConditionalCheckFailedException(failure)) => {
             Ok(Written::Met { tat_us: failure.item.as_ref().and_then(|item| read_number(item, "tat")) })
         }
+        Some(refusal) if is_flooded(refusal) => Ok(Written::Flooded),
         Some(_) | None => Err(TableError::new("spend a permit", error)),
     }
+}
+
+/// Whether it is this key's partition that is throttled, and not the table: there are more requests of one caller than one
+/// partition takes.
+fn is_flooded(refusal: &UpdateItemError) -> bool {
+    let reasons = match refusal {
+        UpdateItemError::ProvisionedThroughputExceededException(throttled) => throttled.throttling_reasons(),
+        UpdateItemError::ThrottlingException(throttled) => throttled.throttling_reasons(),
+        _ => &[],
+    };
+    reasons.iter().any(|reason| reason.reason().is_some_and(|reason| reason.contains("KeyRange")))
 }
 
 fn insert_bounded(map: &mut HashMap<String, u64>, caller: &str, tat_us: u64) {

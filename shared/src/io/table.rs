@@ -66,6 +66,13 @@ pub fn unix_seconds(now: SystemTime) -> u64 {
     now.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_secs())
 }
 
+/// Microseconds since the Unix epoch; zero for a clock before it.
+#[must_use]
+pub fn unix_micros(now: SystemTime) -> u64 {
+    now.duration_since(SystemTime::UNIX_EPOCH)
+        .map_or(0, |elapsed| u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX / 2))
+}
+
 /// Milliseconds since the Unix epoch; zero for a clock before it.
 #[must_use]
 pub fn unix_millis(now: SystemTime) -> u64 {

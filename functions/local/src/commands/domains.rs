@@ -86,8 +86,7 @@ async fn store(overlays: &Overlays, entry: &Entry, opinion: Opinion) -> Result<(
 
 async fn table(args: &Args) -> Result<Table, CommandError> {
     let settings = Settings::read(args.config.as_deref())?;
-    // The default is the name of the local table: acting on another by mistake would be worse than asking.
-    let given = |name: &str| settings.variable(name).or_else(|| args.aws.then(String::new));
+    let given = |name: &str| settings.given(name, args.aws);
     let mut read = Reader::new(given);
     let name = read.required(config::TABLE);
     let name = read.finish(name)?;

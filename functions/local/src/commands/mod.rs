@@ -2,6 +2,7 @@
 
 pub mod address;
 pub mod domains;
+pub mod keys;
 pub mod posture;
 pub mod quarantine;
 pub mod serve;
@@ -39,6 +40,8 @@ enum Command {
     Address(address::Args),
     /// Let single domains in or keep them out, over the lists
     Domains(domains::Args),
+    /// Make, list, rotate and revoke API keys
+    Keys(keys::Args),
     /// Evaluate SPF (RFC 7208) for one client and sender
     Spf(spf::Args),
     /// Judge what a domain publishes to protect itself: SPF, DMARC, MTA-STS and the like
@@ -63,6 +66,7 @@ pub fn run(cli: Cli) -> Result<(), CommandError> {
         Some(Command::Serve(args)) => block_on(serve::run(args)),
         Some(Command::Address(args)) => block_on(address::run(args)),
         Some(Command::Domains(args)) => block_on(domains::run(args)),
+        Some(Command::Keys(args)) => block_on(keys::run(args)),
         Some(Command::Spf(args)) => block_on(spf::run(args)),
         Some(Command::Posture(args)) => block_on(posture::run(args)),
         Some(Command::Verify(args)) => block_on(verify::run(args)),

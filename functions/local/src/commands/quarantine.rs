@@ -100,8 +100,7 @@ pub(super) async fn run(args: Args) -> Result<(), CommandError> {
 
 async fn quarantine(args: &Args) -> Result<Quarantine, CommandError> {
     let settings = Settings::read(args.config.as_deref())?;
-    // The defaults are the names of the local stack: acting on others by mistake would be worse than asking.
-    let given = |name: &str| settings.variable(name).or_else(|| args.aws.then(String::new));
+    let given = |name: &str| settings.given(name, args.aws);
     let mut read = Reader::new(given);
     let names = [config::TABLE, config::BUCKET, config::VERIFIER].map(|setting| read.required(setting));
     let [table, bucket, verifier] = read.finish(names)?;
