@@ -356,7 +356,7 @@ async fn who_shows_no_known_key_is_unauthenticated() {
             let answer = stack.send("POST", path, &headers, "{\"email\": \"ann@example.com\"}").await;
             assert_eq!(answer.header("www-authenticate"), "Bearer", "{headers:?}");
             let problem = expect_problem(answer, 401, "unauthenticated");
-            assert_eq!(problem["detail"], "the request carries no valid API key");
+            assert_eq!(problem["detail"], "the request carries no valid credential");
         }
     }
 }

@@ -63,7 +63,8 @@ async fn flush_when_due(gate: Arc<Gate>, due: Arc<Notify>) {
 #[expect(clippy::disallowed_methods, reason = "part of main: the clock is read where an event begins")]
 async fn flush(gate: &Gate) {
     let now = std::time::SystemTime::now();
-    let (flushed, ()) = tokio::join!(gate.counters().flush(Bucket::of(now)), gate.refresh(now));
+    let (flushed, (), ()) =
+        tokio::join!(gate.counters().flush(Bucket::of(now)), gate.refresh(now), gate.refresh_issuers(now));
     if let Err(error) = flushed {
         tracing::warn!(cause = %error, "counters were not written; they go out with the next flush");
     }

@@ -122,6 +122,8 @@ pub enum TokenError {
     NoCertificate,
     #[error("the token is bound to another certificate")]
     OtherCertificate,
+    #[error("the caller is revoked")]
+    Revoked,
     #[error("the token does not hold the scope that is needed")]
     InsufficientScope,
 }
