@@ -3,10 +3,10 @@
 use std::{
     future::pending,
     sync::{
-        Arc, Mutex,
+        Arc, Mutex, OnceLock,
         atomic::{AtomicUsize, Ordering},
     },
-    time::{SystemTime, UNIX_EPOCH},
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use axum::{
@@ -25,7 +25,7 @@ use ring::{
     },
 };
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, time::Instant};
 
 use super::rsa;
 
@@ -173,11 +173,12 @@ pub(super) struct Jwks {
 struct Shared {
     answers: Mutex<Answers>,
     fetches: AtomicUsize,
+    first_fetch: OnceLock<Instant>,
 }
 
 impl Jwks {
     pub(super) async fn start(answers: Answers) -> Self {
-        let shared = Arc::new(Shared { answers: Mutex::new(answers), fetches: AtomicUsize::new(0) });
+        let shared = Arc::new(Shared { answers: Mutex::new(answers), fetches: AtomicUsize::new(0), first_fetch: OnceLock::new() });
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let url = format!("http://{}/jwks.json", listener.local_addr().expect("bound"));
         let router = Router::new().fallback(answer).with_state(Arc::clone(&shared));
@@ -189,12 +190,18 @@ impl Jwks {
         *self.shared.answers.lock().expect("nobody panicked") = answers;
     }
 
+    /// How long ago somebody came first; zero while nobody did.
+    pub(super) fn first_fetched_ago(&self) -> Duration {
+        self.shared.first_fetch.get().map(Instant::elapsed).unwrap_or_default()
+    }
+
     pub(super) fn fetches(&self) -> usize {
         self.shared.fetches.load(Ordering::SeqCst)
     }
 }
 
 async fn answer(State(shared): State<Arc<Shared>>) -> Response<Body> {
+    shared.first_fetch.get_or_init(Instant::now);
     shared.fetches.fetch_add(1, Ordering::SeqCst);
     let answers = shared.answers.lock().expect("nobody panicked").clone();
     match answers {

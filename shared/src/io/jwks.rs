@@ -253,9 +253,11 @@ fn age(of: SystemTime, now: SystemTime) -> Duration {
 }
 
 async fn document(url: &JwksUrl) -> Result<KeySet, FetchError> {
-    // The TLS stack of the SDK clients; built when the first keys are fetched, as a cold start pays for it.
-    static HTTP: LazyLock<Connector> =
-        LazyLock::new(|| Connector::builder().tls_provider(Provider::Rustls(CryptoMode::Ring)).build());
+    // The TLS stack of the SDK clients; built when the first keys are fetched, as a cold start pays for it. No connection
+    // is kept: after a minute, or in a sandbox that was frozen, it would be dead.
+    static HTTP: LazyLock<Connector> = LazyLock::new(|| {
+        Connector::builder().pool_max_idle_per_host(0).tls_provider(Provider::Rustls(CryptoMode::Ring)).build()
+    });
     let transport = |error: Box<dyn std::error::Error + Send + Sync>| FetchError::Transport(error);
     let request = HttpRequest::get(url.as_str()).map_err(|error| transport(error.into()))?;
     let response = HTTP.call(request).await.map_err(|error| transport(error.into()))?;
