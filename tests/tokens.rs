@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 
 use self::issuer::{AUDIENCE, Answers, CLIENT, ISSUER, Jwks, Key, Token, compact, now};
 use crate::{
+    openapi::{document, expect_documented},
     stack::{Answer, Stack, scratch_file},
     table,
 };
@@ -192,7 +193,8 @@ async fn a_token_without_the_scope_is_forbidden_and_told_which() {
     let jwks = Jwks::start(published(&key)).await;
     let stack = stack(&jwks, &[]).await;
     for scope in ["", "openid", "gatepost:validates", "gatepost", "GATEPOST:VALIDATE"] {
-        let answer = bearer(&stack, &Token::good("EdDSA").claim("scope", scope).signed(&key[0])).await.expect_status(403);
+        let answer =
+            bearer(&stack, &Token::good("EdDSA").claim("scope", scope).signed(&key[0])).await.expect_status(403);
         let challenge = "Bearer error=\"insufficient_scope\", scope=\"gatepost:validate\"";
         assert_eq!(answer.header("www-authenticate"), challenge);
         assert_eq!(answer.json()["type"], "urn:gatepost:problem:insufficient-scope");
@@ -265,4 +267,26 @@ async fn two_credentials_at_once_are_ambiguous() {
     // Another scheme is no credential of ours.
     ask(&stack, &[("authorization", "Basic YTpi"), ("x-api-key", &stack.api_key)]).await.expect_status(200);
     ask(&stack, &[("authorization", "Basic YTpi")]).await.expect_status(401);
+}
+
+#[tokio::test]
+async fn whatever_is_wrong_with_a_credential_is_answered_as_documented() {
+    let key = [Key::ed_dsa()];
+    let jwks = Jwks::start(published(&key)).await;
+    let (stack, document) = (stack(&jwks, &[]).await, document());
+    let good = format!("Bearer {}", Token::good("EdDSA").signed(&key[0]));
+    let without_scope = format!("Bearer {}", Token::good("EdDSA").without("scope").signed(&key[0]));
+    for (headers, status) in [
+        (&[("authorization", good.as_str())][..], 200),
+        (&[("authorization", good.as_str()), ("x-api-key", stack.api_key.as_str())], 400),
+        (&[("authorization", "Bearer a.b.c")], 401),
+        (&[("authorization", without_scope.as_str())], 403),
+    ] {
+        let answer = ask(&stack, headers).await.expect_status(status);
+        expect_documented(&document, "post", "/v1/validate", &answer);
+    }
+    jwks.answer(Answers::Fails);
+    let without_keys = self::stack(&jwks, &[]).await;
+    let answer = ask(&without_keys, &[("authorization", good.as_str())]).await.expect_status(503);
+    expect_documented(&document, "post", "/v1/validate", &answer);
 }

@@ -178,7 +178,11 @@ struct Shared {
 
 impl Jwks {
     pub(super) async fn start(answers: Answers) -> Self {
-        let shared = Arc::new(Shared { answers: Mutex::new(answers), fetches: AtomicUsize::new(0), first_fetch: OnceLock::new() });
+        let shared = Arc::new(Shared {
+            answers: Mutex::new(answers),
+            fetches: AtomicUsize::new(0),
+            first_fetch: OnceLock::new(),
+        });
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let url = format!("http://{}/jwks.json", listener.local_addr().expect("bound"));
         let router = Router::new().fallback(answer).with_state(Arc::clone(&shared));

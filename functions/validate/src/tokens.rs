@@ -75,8 +75,7 @@ impl Columns {
         read: &mut Reader<F>,
         scope: Option<&'static str>,
     ) -> Vec<TrustedIssuer> {
-        let [names, audiences, urls] =
-            [self.issuer, self.audience, self.jwks_url].map(|setting| read.items(setting));
+        let [names, audiences, urls] = [self.issuer, self.audience, self.jwks_url].map(|setting| read.items(setting));
         if names.len() != audiences.len() || names.len() != urls.len() {
             let (issuers, audiences, urls) = (names.len(), audiences.len(), urls.len());
             let why = format!("{issuers} issuers, {audiences} audiences and {urls} URLs of keys do not go together");
@@ -150,7 +149,10 @@ mod tests {
              GATEPOST_AUTH_PROXY_HEADER: \"authorization\" is no header field of a proxy"
         );
         for (settings, fault) in [
-            (&[("ISSUER", "a")][..], "GATEPOST_AUTH_ISSUER: 1 issuers, 0 audiences and 0 URLs of keys do not go together"),
+            (
+                &[("ISSUER", "a")][..],
+                "GATEPOST_AUTH_ISSUER: 1 issuers, 0 audiences and 0 URLs of keys do not go together",
+            ),
             (
                 &[("PROXY_HEADER", "x-goog-iap-jwt-assertion")],
                 "GATEPOST_AUTH_PROXY_HEADER: goes with one issuer, its audience and its jwks_url",

@@ -96,7 +96,9 @@ mod tests {
         ] {
             assert_eq!(JwksUrl::parse(bad), Err(clear(bad)));
         }
-        for bad in ["http://127.0.0.1@evil.example/", "https://idp.example/#keys", "https://idp.example/a b", "https://é/"] {
+        for bad in
+            ["http://127.0.0.1@evil.example/", "https://idp.example/#keys", "https://idp.example/a b", "https://é/"]
+        {
             assert_eq!(JwksUrl::parse(bad), Err(JwksUrlError::Malformed(bad.to_owned())));
         }
     }

@@ -19,13 +19,13 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use ring::digest;
 use serde_json::{Map, Value};
 
+use self::claims::Claims;
 pub use self::{
     algorithm::Algorithm,
     claims::LEEWAY,
     issuer::{Issuer, JwksUrl, JwksUrlError},
     key_set::{KeySet, KeySetError, MAX_KEYS, MAX_SET_OCTETS},
 };
-use self::claims::Claims;
 use crate::{
     api_key::{HashSecret, hex},
     client_certificate::ClientCertificate,

@@ -322,9 +322,12 @@ mod tests {
 
     #[test]
     fn keys_are_due_after_a_minute_and_after_a_failure_sooner() {
-        for (state, due_at) in
-            [(State::default(), 0), (fetched_at(0), 60), (failed_at(State::default(), 0), 10), (failed_at(fetched_at(0), 60), 70)]
-        {
+        for (state, due_at) in [
+            (State::default(), 0),
+            (fetched_at(0), 60),
+            (failed_at(State::default(), 0), 10),
+            (failed_at(fetched_at(0), 60), 70),
+        ] {
             assert!(state.is_due(at(due_at), EVERY), "{due_at}");
             assert!(due_at == 0 || !state.is_due(at(due_at - 1), EVERY), "{due_at}");
         }
