@@ -60,7 +60,7 @@ pub(crate) struct Door {
 /// What a request shows; well-formed as far as that can be told without asking anyone.
 enum Credential<'a> {
     Key(ApiKey),
-    Token(BearerToken, &'a Issuers, Option<ClientCertificate>),
+    Token(Box<BearerToken>, &'a Issuers, Option<ClientCertificate>),
     Certificate(ClientCertificate),
 }
 
@@ -120,7 +120,7 @@ impl Door {
             (Some(text), None, None, _) => known_shape(text).map(Credential::Key).ok_or(ValidateError::Unauthenticated),
             (None, Some((text, issuers)), None, certificate) | (None, None, Some((text, issuers)), certificate) => {
                 let token = BearerToken::parse(text).map_err(ValidateError::InvalidToken)?;
-                Ok(Credential::Token(token, issuers, certificate))
+                Ok(Credential::Token(Box::new(token), issuers, certificate))
             }
             (None, None, None, Some(certificate)) => Ok(Credential::Certificate(certificate)),
             (None, None, None, None) => Err(ValidateError::Unauthenticated),
