@@ -1,8 +1,9 @@
 //! What is known about domains by name: throw-away, forwarding, free and paid mailbox providers, and which top-level
 //! domains exist. A finite state transducer over reversed names, read in place.
 //!
-//! An object is one line of text, `gatepost-domains 1 YYYY-MM-DD SHA-256`, and the transducer that has this digest. The
-//! program carries one; a newer one may take its place while it runs, if [`DomainList::read`] believes it.
+//! The program carries one, made of the sources when it was built. A newer list may take its place while it runs: an object
+//! of text, `gatepost-domains 1 YYYY-MM-DD SHA-256` and a line for each name, of which [`DomainList::read`] makes a
+//! transducer of its own. Nobody else's transducer is ever walked: it could lead anywhere.
 
 use std::{
     borrow::Cow,
@@ -21,20 +22,27 @@ use crate::api_key::hex;
 const MAGIC: &str = "gatepost-domains 1";
 
 /// A larger object is refused unread.
-pub const MAX_OBJECT_OCTETS: usize = 4 * 1024 * 1024;
+pub const MAX_OBJECT_OCTETS: usize = 8 * 1024 * 1024;
 
-/// An object with fewer names than this share of the embedded one was cut off or filtered by mistake.
+/// An object with fewer names than this share of the embedded list was cut off or filtered by mistake; so was one with fewer
+/// top-level domains.
 const LEAST_SHARE_PERCENT: usize = 50;
 
 /// The top-level domain of examples (RFC 6761 §6.5), which is not in the root zone and stands for one that is.
 const DOCUMENTATION: &str = "example";
 
-static EMBEDDED_OBJECT: &[u8] = include_bytes!("../data/domains.gpd");
+/// The date of the sources, a line feed, the transducer.
+static EMBEDDED_FILE: &[u8] = include_bytes!("../data/domains.fst");
 
 static EMBEDDED: LazyLock<Arc<DomainList>> = LazyLock::new(|| {
-    // Its digest is checked by a test: a cold start need not.
-    Arc::new(DomainList::open(Cow::Borrowed(EMBEDDED_OBJECT)).expect("the object in this program was built with it"))
+    Arc::new(
+        DomainList::open(EMBEDDED_FILE).expect("the file in this program was made of its sources, which a test checks"),
+    )
 });
+
+/// So many sources have to name a domain before those whose mail it receives, or whose name servers it has, are thought to
+/// be of it: lists name large mail hosts and registrars, too.
+pub const MIN_SOURCES_OF_HOST: u8 = 2;
 
 /// What a domain is known as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -91,7 +99,7 @@ impl Found {
     }
 }
 
-/// Why an object is not taken.
+/// Why a list is not taken.
 #[derive(Debug, thiserror::Error)]
 pub enum DomainListError {
     #[error("more than {MAX_OBJECT_OCTETS} octets")]
@@ -100,10 +108,10 @@ pub enum DomainListError {
     Header,
     #[error("the digest is not the one of the first line")]
     Digest,
+    #[error("line {0} is no domain with its class and the number of its sources")]
+    Line(usize),
     #[error("not a transducer")]
     Transducer(#[from] fst::Error),
-    #[error("an entry is of no known class")]
-    Entry,
     #[error("{found} names, of which there were {embedded} before")]
     TooFew { found: usize, embedded: usize },
     #[error("older than the list in this program, which is of {embedded}")]
@@ -125,46 +133,50 @@ impl DomainList {
         Arc::clone(&EMBEDDED)
     }
 
-    /// Reads a newer list, and believes it only when nothing speaks against it.
+    /// Reads a newer list, and believes it only when nothing speaks against it. Linear, but for the sorting of the names.
     ///
     /// # Errors
     /// What speaks against it: damage, an older date, far fewer names, or a mailbox provider known to this program that
     /// it calls disposable.
-    pub fn read(object: Vec<u8>) -> Result<Self, DomainListError> {
+    pub fn read(object: &[u8]) -> Result<Self, DomainListError> {
         if MAX_OBJECT_OCTETS < object.len() {
             return Err(DomainListError::TooLarge);
         }
-        check_digest(&object)?;
-        let list = Self::open(Cow::Owned(object))?;
-        list.names.as_fst().verify()?;
+        let (built, sum, body) = parts(object)?;
+        if hex(digest(&SHA256, body).as_ref()) != sum {
+            return Err(DomainListError::Digest);
+        }
+        let names = body.split(|&octet| octet == b'\n').enumerate().filter(|(_, line)| !line.is_empty());
+        let named = |(place, line): (usize, &[u8])| read_line(line).ok_or(DomainListError::Line(place + 2));
+        let list = Self::of(&names.map(named).collect::<Result<_, _>>()?, built)?;
         list.check_against(&EMBEDDED)?;
         Ok(list)
     }
 
-    /// A list of these names, for the tool that merges the sources and for tests.
+    /// A list of these names.
     ///
     /// # Errors
-    /// As [`DomainList::build`].
+    /// Never in practice: the transducer is made in memory, in the order of its keys.
     pub fn of(names: &BTreeMap<String, Listing>, built: Date) -> Result<Self, DomainListError> {
-        Self::open(Cow::Owned(Self::build(names, built)?))
+        Ok(Self { names: Map::new(Cow::Owned(transducer(names)?))?, built })
     }
 
-    /// Writes an object; the reader above is its only reader.
+    /// The file that a program carries.
     ///
     /// # Errors
-    /// Never in practice: the transducer is written to memory, in the order of its keys.
-    pub fn build(names: &BTreeMap<String, Listing>, built: Date) -> Result<Vec<u8>, DomainListError> {
-        let mut reversed: Vec<(Vec<u8>, u64)> =
-            names.iter().map(|(name, listing)| (name.bytes().rev().collect(), listing.to_value())).collect();
-        reversed.sort_unstable();
-        let mut builder = MapBuilder::memory();
-        for (key, value) in reversed {
-            builder.insert(key, value)?;
-        }
-        let transducer = builder.into_inner()?;
-        let mut object = header(built, &transducer).into_bytes();
-        object.extend(transducer);
-        Ok(object)
+    /// As [`DomainList::of`].
+    pub fn file(names: &BTreeMap<String, Listing>, built: Date) -> Result<Vec<u8>, DomainListError> {
+        let mut file = format!("{built}\n").into_bytes();
+        file.extend(transducer(names)?);
+        Ok(file)
+    }
+
+    /// The object that running programs take over; the reader above is its only reader.
+    #[must_use]
+    pub fn object(names: &BTreeMap<String, Listing>, built: Date) -> Vec<u8> {
+        let body: String = names.iter().map(|(name, listing)| format!("{name} {}\n", listing.to_words())).collect();
+        let sum = hex(digest(&SHA256, body.as_bytes()).as_ref());
+        format!("{MAGIC} {built} {sum}\n{body}").into_bytes()
     }
 
     /// What is known about a name: one walk from the top-level domain to the left, without allocation.
@@ -234,39 +246,30 @@ impl DomainList {
         names
     }
 
-    fn open(object: Cow<'static, [u8]>) -> Result<Self, DomainListError> {
-        let (built, _, body) = parts(&object)?;
-        let start = object.len() - body.len();
-        let body = match object {
-            Cow::Borrowed(octets) => Cow::Borrowed(octets.get(start..).unwrap_or_default()),
-            Cow::Owned(mut octets) => Cow::Owned(octets.split_off(start)),
-        };
-        Ok(Self { names: Map::new(body)?, built })
+    fn open(file: &'static [u8]) -> Result<Self, DomainListError> {
+        let end = file.iter().position(|&octet| octet == b'\n').ok_or(DomainListError::Header)?;
+        let (date, rest) = file.split_at_checked(end).ok_or(DomainListError::Header)?;
+        let built = std::str::from_utf8(date).ok().and_then(|date| date.parse().ok()).ok_or(DomainListError::Header)?;
+        Ok(Self { names: Map::new(Cow::Borrowed(rest.get(1..).unwrap_or_default()))?, built })
     }
 
     fn check_against(&self, embedded: &Self) -> Result<(), DomainListError> {
         if self.built < embedded.built {
             return Err(DomainListError::Older { embedded: embedded.built });
         }
-        if self.len() * 100 < embedded.len() * LEAST_SHARE_PERCENT {
-            return Err(DomainListError::TooFew { found: self.len(), embedded: embedded.len() });
-        }
-        self.check_entries()?;
-        let mut stream = embedded.names.stream();
-        while let Some((key, value)) = stream.next() {
-            let known = Listing::from_value(value).is_some_and(|listing| listing.class.is_lasting());
-            let here = self.names.get(key).and_then(Listing::from_value);
-            if known && here.is_some_and(|listing| listing.class == Class::Disposable) {
-                return Err(DomainListError::KnownProvider(key.iter().rev().map(|&octet| char::from(octet)).collect()));
+        let (here, before) = (self.to_names(), embedded.to_names());
+        let top_level =
+            |names: &BTreeMap<String, Listing>| names.values().filter(|of| of.class == Class::TopLevel).count();
+        for (found, embedded) in [(here.len(), before.len()), (top_level(&here), top_level(&before))] {
+            if found * 100 < embedded * LEAST_SHARE_PERCENT {
+                return Err(DomainListError::TooFew { found, embedded });
             }
         }
-        Ok(())
-    }
-
-    fn check_entries(&self) -> Result<(), DomainListError> {
-        let mut values = self.names.values();
-        while let Some(value) = values.next() {
-            Listing::from_value(value).ok_or(DomainListError::Entry)?;
+        let lasting = before.iter().filter(|(_, listing)| listing.class.is_lasting());
+        for domain in lasting.filter_map(|(name, _)| Domain::parse(name).ok()) {
+            if self.class(&domain) == Some(Class::Disposable) {
+                return Err(DomainListError::KnownProvider(domain.to_string()));
+            }
         }
         Ok(())
     }
@@ -275,6 +278,18 @@ impl DomainList {
 impl Class {
     /// Every class, at the place of its number in an object.
     const ALL: [Self; 6] = [Self::TopLevel, Self::Free, Self::Paid, Self::Alias, Self::Disposable, Self::TypoSquat];
+
+    /// The word of an object.
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::TopLevel => "top-level",
+            Self::Free => "free",
+            Self::Paid => "paid",
+            Self::Alias => "alias",
+            Self::Disposable => "disposable",
+            Self::TypoSquat => "typo-squat",
+        }
+    }
 
     /// Whether mailboxes there are meant to last.
     #[must_use]
@@ -294,6 +309,22 @@ impl Listing {
         u64::try_from(class | reach << 3 | sources << 4).unwrap_or_default()
     }
 
+    /// `disposable 3`; `disposable= 3` where the name does not speak for those below it.
+    fn to_words(self) -> String {
+        let mark = if self.reach == Reach::NameOnly { "=" } else { "" };
+        format!("{}{mark} {}", self.class.as_str(), self.sources)
+    }
+
+    fn from_words(class: &str, sources: &str) -> Option<Self> {
+        let word = class.trim_end_matches('=');
+        let reach = if word.len() < class.len() { Reach::NameOnly } else { Reach::SubDomains };
+        let class = Class::ALL.into_iter().find(|known| known.as_str() == word)?;
+        let sources = sources.parse().ok().filter(|sources| (1..=Self::MAX_SOURCES).contains(sources))?;
+        // A top-level domain that spoke for what is below it would speak for everybody.
+        let is_sound = class != Class::TopLevel || reach == Reach::NameOnly;
+        is_sound.then_some(Self { class, sources, reach })
+    }
+
     fn from_value(value: u64) -> Option<Self> {
         let class = *Class::ALL.get(usize::try_from(value & 7).ok()?)?;
         let reach = if value & 8 == 0 { Reach::SubDomains } else { Reach::NameOnly };
@@ -306,11 +337,18 @@ fn entry(node: &Node<'_>, value: u64) -> Option<Listing> {
     if node.is_final() { Listing::from_value(value + node.final_output().value()) } else { None }
 }
 
-fn header(built: Date, transducer: &[u8]) -> String {
-    format!("{MAGIC} {built} {}\n", hex(digest(&SHA256, transducer).as_ref()))
+fn transducer(names: &BTreeMap<String, Listing>) -> Result<Vec<u8>, fst::Error> {
+    let mut reversed: Vec<(Vec<u8>, u64)> =
+        names.iter().map(|(name, listing)| (name.bytes().rev().collect(), listing.to_value())).collect();
+    reversed.sort_unstable();
+    let mut builder = MapBuilder::memory();
+    for (key, value) in reversed {
+        builder.insert(key, value)?;
+    }
+    builder.into_inner()
 }
 
-/// Date, digest and transducer.
+/// Date, digest and lines.
 fn parts(object: &[u8]) -> Result<(Date, &str, &[u8]), DomainListError> {
     let end = object.iter().take(200).position(|&octet| octet == b'\n').ok_or(DomainListError::Header)?;
     let (line, body) = object.split_at_checked(end).ok_or(DomainListError::Header)?;
@@ -321,9 +359,14 @@ fn parts(object: &[u8]) -> Result<(Date, &str, &[u8]), DomainListError> {
     Ok((built, sum, body.get(1..).unwrap_or_default()))
 }
 
-fn check_digest(object: &[u8]) -> Result<(), DomainListError> {
-    let (_, sum, body) = parts(object)?;
-    if hex(digest(&SHA256, body).as_ref()) == sum { Ok(()) } else { Err(DomainListError::Digest) }
+fn read_line(line: &[u8]) -> Option<(String, Listing)> {
+    let mut words = std::str::from_utf8(line).ok()?.split(' ');
+    let (name, class, sources) = (words.next()?, words.next()?, words.next()?);
+    let listing = Listing::from_words(class, sources).filter(|_| words.next().is_none())?;
+    // Only a top-level domain is a single label: any other would speak for everything under it.
+    let is_sound = name.contains('.') || listing.class == Class::TopLevel;
+    let domain = Domain::parse(name).ok().filter(|domain| domain.as_str() == name && is_sound)?;
+    Some((domain.to_string(), listing))
 }
 
 #[cfg(test)]
@@ -345,12 +388,14 @@ mod tests {
         EMBEDDED.built().tomorrow().expect("before the end of time")
     }
 
-    fn object(names: &BTreeMap<String, Listing>, built: Date) -> Vec<u8> {
-        DomainList::build(names, built).expect("in memory")
+    fn refusal(object: &[u8]) -> String {
+        DomainList::read(object).err().map(|error| error.to_string()).unwrap_or_default()
     }
 
-    fn refusal(object: Vec<u8>) -> String {
-        DomainList::read(object).err().map(|error| error.to_string()).unwrap_or_default()
+    /// With a right digest, whatever the lines are.
+    fn object_of(lines: &str, built: Date) -> Vec<u8> {
+        let sum = hex(digest(&SHA256, lines.as_bytes()).as_ref());
+        format!("{MAGIC} {built} {sum}\n{lines}").into_bytes()
     }
 
     #[test]
@@ -401,9 +446,10 @@ mod tests {
     }
 
     #[test]
-    fn the_embedded_object_is_whole_and_below_a_megabyte() {
-        assert!(EMBEDDED_OBJECT.len() <= 1_000_000, "{}", EMBEDDED_OBJECT.len());
-        assert!(DomainList::read(EMBEDDED_OBJECT.to_vec()).is_ok_and(|list| list.len() == EMBEDDED.len()));
+    fn the_embedded_list_is_below_a_megabyte_and_its_own_object_is_believed() {
+        assert!(EMBEDDED_FILE.len() <= 1_000_000, "{}", EMBEDDED_FILE.len());
+        let list = DomainList::read(&DomainList::object(&names(), EMBEDDED.built())).expect("its own object");
+        assert_eq!(list.to_names(), names());
     }
 
     #[test]
@@ -411,24 +457,24 @@ mod tests {
         let mut names = names();
         let added = Listing { class: Class::Disposable, sources: 1, reach: Reach::SubDomains };
         names.insert("throw-away.example".to_owned(), added);
-        let list = DomainList::read(object(&names, later())).expect("a newer list");
+        let list = DomainList::read(&DomainList::object(&names, later())).expect("a newer list");
         assert_eq!(list.listing(&domain("mx.throw-away.example")), Some(added));
         assert_eq!((list.built(), EMBEDDED.class(&domain("throw-away.example"))), (later(), None));
     }
 
     #[test]
     fn an_object_that_cannot_be_believed_is_refused_for_a_reason() {
-        let good = object(&names(), later());
+        let good = DomainList::object(&names(), later());
         let mut flipped = good.clone();
         *flipped.last_mut().expect("octets") ^= 1;
         let mut cut_off = good.clone();
         cut_off.truncate(good.len() / 2);
         let few = names().into_iter().take(1_000).collect();
+        let without_top_level = names().into_iter().filter(|(_, listing)| listing.class != Class::TopLevel).collect();
         let mut hostile = names();
         hostile
             .insert("gmail.com".to_owned(), Listing { class: Class::Disposable, sources: 9, reach: Reach::NameOnly });
-        let embedded = EMBEDDED.built();
-        let no_transducer = [header(later(), b"text").into_bytes(), b"text".to_vec()].concat();
+        let yesterday = EMBEDDED.built().yesterday().expect("a day");
         for (object, expected) in [
             (Vec::new(), "the first line is not"),
             (b"gatepost-domains 2 2030-01-01 00\n".to_vec(), "the first line is not"),
@@ -436,13 +482,34 @@ mod tests {
             (vec![0; MAX_OBJECT_OCTETS + 1], "more than"),
             (flipped, "the digest is not"),
             (cut_off, "the digest is not"),
-            (no_transducer, "not a transducer"),
-            (object(&few, later()), "1000 names"),
-            (object(&names(), embedded.yesterday().expect("a day")), "older than"),
-            (object(&hostile, later()), "gmail.com would be called disposable"),
+            (DomainList::object(&few, later()), "1000 names"),
+            (DomainList::object(&without_top_level, later()), "0 names"),
+            (DomainList::object(&names(), yesterday), "older than"),
+            (DomainList::object(&hostile, later()), "gmail.com would be called disposable"),
         ] {
-            let refusal = refusal(object);
+            let refusal = refusal(&object);
             assert!(refusal.starts_with(expected), "{expected}: {refusal}");
+        }
+    }
+
+    #[test]
+    fn a_line_that_is_none_is_named() {
+        for line in [
+            "com disposable 3",
+            "com top-level 1",
+            "example.com",
+            "example.com disposable",
+            "example.com disposable 0",
+            "example.com disposable 32",
+            "example.com disposable 3 more",
+            "example.com unknown 3",
+            "Example.com disposable 3",
+            "exa mple.com disposable 3",
+            "bücher.example disposable 3",
+            "\u{0} disposable 3",
+        ] {
+            let refusal = refusal(&object_of(&format!("example.org free= 1\n{line}\n"), later()));
+            assert!(refusal.starts_with("line 3 is no domain"), "{line}: {refusal}");
         }
     }
 
@@ -452,6 +519,10 @@ mod tests {
             for (sources, reach) in [(1, Reach::SubDomains), (31, Reach::NameOnly)] {
                 let listing = Listing { class, sources, reach };
                 assert_eq!(Listing::from_value(listing.to_value()), Some(listing));
+                let words = listing.to_words();
+                let (class, sources) = words.split_once(' ').expect("two words");
+                let is_sound = (class, reach) != ("top-level", Reach::SubDomains);
+                assert_eq!(Listing::from_words(class, sources), is_sound.then_some(listing));
             }
         }
         assert_eq!((Listing::from_value(7), Listing::from_value(1 << 20)), (None, None));

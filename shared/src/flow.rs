@@ -1,7 +1,7 @@
 //! What an address is wanted for.
 
 /// What the caller is about to do with the address.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Flow {
     /// A new account.
     Signup,
@@ -12,7 +12,6 @@ pub enum Flow {
     /// A subscription.
     Newsletter,
     /// Anything else.
-    #[default]
     Other,
 }
 

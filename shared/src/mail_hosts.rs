@@ -28,14 +28,6 @@ impl From<MailHosts> for Hosts {
     }
 }
 
-impl Hosts {
-    /// Names of mail hosts and name servers.
-    pub fn names(&self) -> impl Iterator<Item = &str> {
-        let mail_hosts = self.mail.hosts().iter().map(|host| host.name.as_str());
-        mail_hosts.chain(self.name_servers.iter().map(String::as_str))
-    }
-}
-
 /// The answer to "who receives mail for this domain?".
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum MailHosts {

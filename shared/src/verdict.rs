@@ -1,10 +1,10 @@
 //! The verdict on an address: a pure function of its text, of what DNS and lists know about its domain, and of who asks.
 
 use crate::address::{Domain, Examination, Mailbox, is_role, suggest_domain};
-use crate::domain_list::{Class, DomainList, Listing};
+use crate::domain_list::{Class, DomainList, Listing, MIN_SOURCES_OF_HOST};
 use crate::flow::Flow;
 use crate::look_alike::LookAlikes;
-use crate::mail_hosts::{Hosts, MailHost, MailHosts};
+use crate::mail_hosts::{Hosts, MailHosts};
 use crate::overlay::{Opinion, Overlay};
 use crate::reason::{Reason, ReasonCode, Severity};
 use crate::weights::Weights;
@@ -104,6 +104,8 @@ impl Verdict {
         let mut reasons = examination.findings.clone();
         let known = examination.mailbox.as_ref().map(|mailbox| Known::of(mailbox, context));
         if let Some(known) = &known {
+            // Who was let in has been looked at: what its name looks like is no news.
+            reasons.retain(|reason| reason.code != ReasonCode::HomographDomain || !known.is_let_in());
             reasons.extend(known.reasons());
             reasons.extend(judge_hosts(hosts, known, context.list));
         }
@@ -160,10 +162,8 @@ impl<'a> Known<'a> {
         let listing = self.listing?;
         match listing.class {
             Class::Alias => Some(ReasonCode::AliasDomain.into()),
-            Class::Disposable if self.opinion != Some(Opinion::Allow) => Some(disposable(listing)),
-            Class::TypoSquat if self.opinion != Some(Opinion::Allow) && self.meant.is_none() => {
-                Some(disposable(listing))
-            }
+            Class::Disposable if !self.is_let_in() => Some(disposable(listing)),
+            Class::TypoSquat if !self.is_let_in() && self.meant.is_none() => Some(disposable(listing)),
             Class::Disposable | Class::TypoSquat | Class::TopLevel | Class::Free | Class::Paid => None,
         }
     }
@@ -179,12 +179,16 @@ impl<'a> Known<'a> {
     /// What is refused for its form needs no second word about its end.
     fn of_top_level(&self) -> Option<Reason> {
         let has_words = self.mailbox.domain.labels().count() > 1 && self.mailbox.domain.top_level().len() > 1;
-        let is_unknown = has_words && !self.is_under_top_level && self.meant.is_none();
+        let is_unknown = has_words && !self.is_under_top_level && self.meant.is_none() && !self.is_let_in();
         is_unknown.then(|| ReasonCode::UnknownTopLevelDomain.into())
     }
 
     fn suggestion(&self) -> Option<String> {
         Some(format!("{}@{}", self.mailbox.local_part, self.meant.as_ref()?))
+    }
+
+    fn is_let_in(&self) -> bool {
+        self.opinion == Some(Opinion::Allow)
     }
 
     fn is(&self, class: Class) -> bool {
@@ -193,7 +197,7 @@ impl<'a> Known<'a> {
 }
 
 fn disposable(listing: Listing) -> Reason {
-    let sources = if listing.sources == 1 { "1 list".to_owned() } else { format!("{} lists", listing.sources) };
+    let sources = if listing.sources == 1 { "1 source".to_owned() } else { format!("{} sources", listing.sources) };
     Reason::new(ReasonCode::DisposableDomain, format!("The domain hands out throw-away mailboxes, by {sources}."))
 }
 
@@ -236,15 +240,21 @@ fn judge_hosts(hosts: &Hosts, known: &Known<'_>, list: &DomainList) -> impl Iter
     };
     let not_public = hosts.mail.only_private().then_some(ReasonCode::MxNotPublic);
     let partly_public = hosts.mail.partly_private().then_some(ReasonCode::MxPartlyPublic);
-    let is_believed = known.opinion != Some(Opinion::Allow) && !known.is(Class::Disposable);
+    let is_believed = !known.is_let_in() && !known.is(Class::Disposable);
     let disposable = (is_believed && are_disposable(hosts, list)).then_some(ReasonCode::DisposableMailHost);
     [answer, not_public, partly_public, disposable].into_iter().flatten().map(Reason::from)
 }
 
-/// Whether a host is listed or lies under a listed name, or is where throw-away providers have theirs.
+/// Whether the most preferred mail host or a name server is listed, or lies under a listed name, or is where throw-away
+/// providers have theirs. Hosts that come later may be there to catch who does not keep the order.
 fn are_disposable(hosts: &Hosts, list: &DomainList) -> bool {
-    let is_listed = |name| Domain::parse(name).is_ok_and(|host| list.class(&host) == Some(Class::Disposable));
-    hosts.names().any(is_listed) || hosts.mail.hosts().iter().any(MailHost::is_among_disposable)
+    let is_listed = |name: &str| {
+        let listing = Domain::parse(name).ok().and_then(|host| list.listing(&host));
+        listing.is_some_and(|of| of.class == Class::Disposable && MIN_SOURCES_OF_HOST <= of.sources)
+    };
+    let first = hosts.mail.hosts().first();
+    first.is_some_and(|host| is_listed(&host.name) || host.is_among_disposable())
+        || hosts.name_servers.iter().any(|name| is_listed(name))
 }
 
 fn flags(examination: &Examination, known: Option<&Known<'_>>, reasons: &[Reason]) -> Flags {
@@ -258,7 +268,7 @@ fn flags(examination: &Examination, known: Option<&Known<'_>>, reasons: &[Reason
         alias: is(Class::Alias),
         role: has(ReasonCode::RoleAccount),
         free: is(Class::Free),
-        homograph: examination.homograph() || has(ReasonCode::LookAlikeDomain),
+        homograph: has(ReasonCode::HomographDomain) || has(ReasonCode::LookAlikeDomain),
         special_use: examination.special_use(),
     }
 }
@@ -267,6 +277,7 @@ fn flags(examination: &Examination, known: Option<&Known<'_>>, reasons: &[Reason
 mod tests {
     use super::*;
     use crate::address::examine;
+    use crate::mail_hosts::MailHost;
     use crate::overlay::EVERYONE;
 
     fn mx(name: &str, address: &str) -> MailHosts {

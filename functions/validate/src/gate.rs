@@ -44,6 +44,9 @@ const UNKNOWN: &str = "unknown";
 /// Flow part of the same series: a request that is refused at the door says nothing believable about its flow.
 const DOOR: &str = "validate";
 
+/// A request waits no longer for what teams say about domains.
+const OPINIONS_WITHIN: Duration = Duration::from_millis(200);
+
 /// Settings of this function.
 #[derive(Debug, Clone)]
 pub struct GateConfig {
@@ -178,7 +181,11 @@ impl Gate {
         }
     }
 
-    pub(crate) fn knowledge(&self) -> Knowledge {
+    /// What is known now. A function that was idle asks for newer opinions first, and does not wait long for them.
+    pub(crate) async fn knowledge(&self, now: SystemTime) -> Knowledge {
+        if self.overlays.is_stale(now) {
+            let _ = tokio::time::timeout(OPINIONS_WITHIN, self.read_opinions(now)).await;
+        }
         Knowledge { list: self.domain_data.list(), overlay: self.overlays.overlay() }
     }
 
@@ -209,7 +216,7 @@ impl Gate {
         Ok(Caller { id: client.id, quota: client.quota.unwrap_or(self.quota), weights })
     }
 
-    /// Spends permits. While the table does not answer, flows that open an account fail closed and the others fall
+    /// Spends permits. While the table does not answer, flows of an account that exists fail closed and the others fall
     /// back to a local share of the quota.
     pub(crate) async fn admit(
         &self,

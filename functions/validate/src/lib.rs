@@ -107,7 +107,7 @@ impl Asked<'_> {
     async fn validate(&self) -> Result<Response<Body>, ValidateError> {
         let caller = self.gate.caller(self.request, self.now).await?;
         let question = Question::parse(self.request)?;
-        let knowledge = self.gate.knowledge();
+        let knowledge = self.gate.knowledge(self.now).await;
         let context = self.gate.context(&caller, question.flow, &knowledge);
         let (remaining, judged) = tokio::try_join!(self.gate.admit(&caller, question.flow, 1, self.now), async {
             Ok(self.judge(&question.email, &context).await)
@@ -121,7 +121,7 @@ impl Asked<'_> {
     async fn validate_batch(&self) -> Result<Response<Body>, ValidateError> {
         let caller = self.gate.caller(self.request, self.now).await?;
         let batch = BatchQuestion::parse(self.request)?;
-        let knowledge = self.gate.knowledge();
+        let knowledge = self.gate.knowledge(self.now).await;
         let context = self.gate.context(&caller, batch.flow, &knowledge);
         let (remaining, results) =
             tokio::try_join!(self.gate.admit(&caller, batch.flow, batch.permits(), self.now), async {

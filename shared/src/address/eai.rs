@@ -1,10 +1,13 @@
 //! Which internationalized local-parts a person can read and type (RFC 6531 leaves it open; RFC 8264, RFC 5893, UTS 51).
 
 use icu_properties::props::{
-    BidiClass, CanonicalCombiningClass, ExtendedPictographic, GeneralCategory, GeneralCategoryGroup, JoiningType,
-    RegionalIndicator,
+    BidiClass, CanonicalCombiningClass, DefaultIgnorableCodePoint, ExtendedPictographic, GeneralCategory,
+    GeneralCategoryGroup, JoiningType, RegionalIndicator,
 };
 use icu_properties::{CodePointMapData, CodePointSetData};
+
+/// Marks on one letter: Indic scripts have three.
+const MOST_MARKS: usize = 3;
 
 /// Whether a non-ASCII character is an emoji or a part of one; `#`, `*` and digits are not.
 pub(super) fn is_emoji(c: char) -> bool {
@@ -24,13 +27,27 @@ pub(super) fn first_unsafe(piece: &str) -> Option<char> {
     let leading_mark = piece.chars().next().filter(|&c| GeneralCategoryGroup::Mark.contains(category(c)));
     // What a decoder puts in place of octets that it could not read names nobody.
     let undecodable = || piece.chars().find(|&c| c == char::REPLACEMENT_CHARACTER);
-    leading_mark.or_else(|| first_invisible(piece)).or_else(undecodable)
+    leading_mark.or_else(|| first_invisible(piece)).or_else(undecodable).or_else(|| first_overlay(piece))
 }
 
-/// Whether a character shows nothing of its own, or means something only to one vendor.
+/// The first mark that strikes a letter through, or that is one too many on it.
+fn first_overlay(piece: &str) -> Option<char> {
+    let mut marks = 0;
+    piece.chars().find(|&c| {
+        marks = if GeneralCategoryGroup::Mark.contains(category(c)) { marks + 1 } else { 0 };
+        MOST_MARKS < marks || matches!(c, '\u{332}'..='\u{338}' | '\u{20d2}'..='\u{20ea}')
+    })
+}
+
+/// Whether a character shows nothing of its own, or means something only to one vendor. The empty Braille cell is a symbol,
+/// and blank.
 pub(super) fn is_invisible(c: char) -> bool {
-    !c.is_ascii()
-        && matches!(
+    if c.is_ascii() {
+        return false;
+    }
+    let is_ignorable = || c == '\u{2800}' || CodePointSetData::new::<DefaultIgnorableCodePoint>().contains(c);
+    is_ignorable()
+        || matches!(
             category(c),
             GeneralCategory::SpaceSeparator
                 | GeneralCategory::LineSeparator
@@ -118,6 +135,14 @@ mod tests {
             ("a\u{e000}", Some('\u{e000}')),
             ("a\u{200d}b", Some('\u{200d}')),
             ("\u{301}a", Some('\u{301}')),
+            ("a\u{3164}", Some('\u{3164}')),
+            ("a\u{2800}b", Some('\u{2800}')),
+            ("a\u{34f}nn", Some('\u{34f}')),
+            ("ann\u{fe0e}", Some('\u{fe0e}')),
+            ("admin\u{332}", Some('\u{332}')),
+            ("a\u{338}nn", Some('\u{338}')),
+            ("z\u{301}\u{302}\u{303}\u{304}", Some('\u{304}')),
+            ("ज\u{93c}\u{93f}\u{902}", None),
             ("क\u{94d}\u{200d}ष", None),
             ("\u{646}\u{627}\u{645}\u{647}\u{200c}\u{627}\u{6cc}", None),
         ] {

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use super::literal::{parse_literal, show_literal};
 use super::mailbox::{exceeds_limit, split};
+use super::provider::folded;
 use super::{Domain, DomainError, LocalPart, LocalPartError, Mailbox, injection, policy};
 use crate::reason::{Reason, ReasonCode, Severity, Subject};
 
@@ -32,8 +33,7 @@ impl Examination {
     /// A comparison key, see [`Mailbox::canonical`]. `None` when nothing could be parsed.
     #[must_use]
     pub fn canonical(&self) -> Option<String> {
-        let key =
-            |(name, host): &(LocalPart, IpAddr)| format!("{}@{}", name.content().to_lowercase(), show_literal(*host));
+        let key = |(name, host): &(LocalPart, IpAddr)| format!("{}@{}", folded(name.content()), show_literal(*host));
         self.mailbox.as_ref().map(Mailbox::canonical).or_else(|| self.literal.as_ref().map(key))
     }
 
@@ -62,12 +62,6 @@ impl Examination {
     #[must_use]
     pub fn special_use(&self) -> bool {
         self.has(ReasonCode::SpecialUseDomain)
-    }
-
-    /// Whether the domain looks like another one (UTS 39).
-    #[must_use]
-    pub fn homograph(&self) -> bool {
-        self.has(ReasonCode::HomographDomain)
     }
 
     /// Whether the sign-up policy has nothing against the form of the address; its host is another matter.
@@ -153,7 +147,7 @@ fn judge_text(text: &str, trimmed: &str) -> Vec<Reason> {
         findings.push(control_character(c));
     }
     let signs = injection::Signs::of(trimmed);
-    if !signs.are_none() {
+    if !signs.are_none() || !trimmed.is_ascii() || trimmed.starts_with('-') {
         findings.extend(judge_code(trimmed, signs));
     }
     if trimmed.len() < text.len() {
@@ -163,13 +157,13 @@ fn judge_text(text: &str, trimmed: &str) -> Vec<Reason> {
 }
 
 fn judge_code(text: &str, signs: injection::Signs) -> impl Iterator<Item = Reason> {
-    let lower = text.to_ascii_lowercase();
-    let line_break =
-        injection::has_encoded_line_break(text, &lower, signs).then(|| ReasonCode::EncodedLineBreak.into());
+    let unveiled = injection::unveiled(text, signs);
+    let line_break = injection::has_encoded_line_break(text, &text.to_ascii_lowercase(), &unveiled, signs);
+    let signs = signs.and(injection::Signs::of(&unveiled));
     let detail = |pattern| format!("The text looks like {pattern}, which no address needs.");
-    let code =
-        injection::pattern(&lower, signs).map(|pattern| Reason::new(ReasonCode::InjectionPattern, detail(pattern)));
-    line_break.into_iter().chain(code)
+    let code = injection::pattern(&unveiled.to_ascii_lowercase(), signs);
+    let code = code.map(|pattern| Reason::new(ReasonCode::InjectionPattern, detail(pattern)));
+    line_break.then(|| ReasonCode::EncodedLineBreak.into()).into_iter().chain(code)
 }
 
 fn judge_local_part(written: &str, parsed: &LocalPart) -> Vec<Reason> {

@@ -23,4 +23,4 @@ pub use literal::{LiteralError, parse_literal};
 pub use local_part::{LocalPart, LocalPartError};
 pub use mailbox::{Mailbox, MailboxError};
 pub use role::is_role;
-pub use typo::suggest_domain;
+pub use typo::{squatted_provider, suggest_domain};

@@ -74,6 +74,19 @@ const NAMES: [Brand; 28] = [
     Brand::new("web.de"),
 ];
 
+/// Providers whose names are registered under other ends to catch mail.
+const SQUATTED: [&str; 9] = [
+    "gmail.com",
+    "yahoo.com",
+    "hotmail.com",
+    "outlook.com",
+    "icloud.com",
+    "aol.com",
+    "msn.com",
+    "live.com",
+    "googlemail.com",
+];
+
 /// What an unknown top-level domain may have been meant as, the most used first.
 const TOP_LEVEL: [&str; 5] = ["com", "net", "org", "edu", "info"];
 
@@ -129,7 +142,19 @@ pub fn suggest_domain(domain: &Domain, found: Found, list: &DomainList) -> Optio
     let of_brand =
         || [Some(candidate), joined.as_deref()].into_iter().flatten().find_map(|name| misspelled_brand(name, list));
     let meant = misplaced_dot(candidate).or_else(of_brand).or(mended).or(joined);
-    Domain::parse(&meant?).ok()
+    let meant = meant.and_then(|meant| Domain::parse(&meant).ok()).filter(|meant| meant != domain);
+    let is_squat = found.listing.is_some_and(|listing| listing.class == Class::TypoSquat);
+    meant.or_else(|| squatted_provider(domain).filter(|_| is_squat))
+}
+
+/// The provider whose name a listed throw-away domain carries, under whatever end: only for those does it count, as others
+/// may have the name by right.
+#[must_use]
+pub fn squatted_provider(domain: &Domain) -> Option<Domain> {
+    let (label, _) = domain.as_str().split_once('.')?;
+    let is_squatted =
+        |provider: &&&str| provider.split('.').next().is_some_and(|brand| slip_cost(label, brand) <= CHEAP);
+    Domain::parse(SQUATTED.iter().find(is_squatted)?).ok().filter(|provider| provider != domain)
 }
 
 /// The name with the top-level domain that was meant, when the one it has does not exist.
@@ -271,6 +296,8 @@ mod tests {
             ("small-company.orgg", "small-company.org"),
             ("smallcompanycom", "smallcompany.com"),
             ("smallcompanyc.om", "smallcompany.com"),
+            ("gmail.net", "gmail.com"),
+            ("aoll.com", "aol.com"),
         ] {
             assert_eq!(suggested(text).as_deref(), Some(expected), "{text}");
         }

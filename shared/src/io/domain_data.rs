@@ -85,7 +85,9 @@ impl DomainData {
         let object = body(output).await?;
         // Before it is looked at: a refused object is not worth a second transfer.
         self.last.lock().unwrap_or_else(PoisonError::into_inner).etag = etag;
-        let list = Arc::new(DomainList::read(object)?);
+        // Tens of milliseconds of work, for which no request shall wait.
+        let read = tokio::task::spawn_blocking(move || DomainList::read(&object)).await;
+        let list = Arc::new(read.map_err(|error| DomainDataError::Unavailable(error.to_string()))??);
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = list;
         Ok(Refreshed::Replaced)
     }

@@ -16,12 +16,16 @@ use crate::{
 /// The partition of all of them.
 const PARTITION: &str = "overlay";
 
+/// After so many intervals a request waits for newer ones.
+const STALE_AFTER: u32 = 3;
+
 /// All opinions. One per instance.
 pub struct Overlays {
     table: Table,
     every: Duration,
     current: RwLock<Arc<Overlay>>,
     read_at: Mutex<Option<SystemTime>>,
+    tried_at: Mutex<Option<SystemTime>>,
 }
 
 /// One opinion as it is stored.
@@ -40,7 +44,7 @@ pub struct Stored {
 impl Overlays {
     #[must_use]
     pub fn new(table: Table, every: Duration) -> Self {
-        Self { table, every, current: RwLock::default(), read_at: Mutex::default() }
+        Self { table, every, current: RwLock::default(), read_at: Mutex::default(), tried_at: Mutex::default() }
     }
 
     /// What was read last; empty before that.
@@ -54,9 +58,10 @@ impl Overlays {
     /// # Errors
     /// When the table did not answer: what was read before stays, and the next call asks again.
     pub async fn refresh(&self, now: SystemTime) -> Result<(), TableError> {
-        if !self.is_due(now) {
+        if !is_older(&self.read_at, now, self.every) {
             return Ok(());
         }
+        *self.tried_at.lock().unwrap_or_else(PoisonError::into_inner) = Some(now);
         let mut overlay = Overlay::default();
         for stored in self.list().await? {
             let Ok(domain) = Domain::parse(&stored.domain) else { continue };
@@ -104,11 +109,18 @@ impl Overlays {
         Ok(output.attributes.is_some_and(|old| !old.is_empty()))
     }
 
-    fn is_due(&self, now: SystemTime) -> bool {
-        let read_at = *self.read_at.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_recent = |at: SystemTime| now.duration_since(at).is_ok_and(|age| age < self.every);
-        !read_at.is_some_and(is_recent)
+    /// Whether what is known is so old that a request had better wait for something newer, since the function was idle;
+    /// but not when somebody asked in vain a moment ago.
+    #[must_use]
+    pub fn is_stale(&self, now: SystemTime) -> bool {
+        is_older(&self.read_at, now, self.every * STALE_AFTER) && is_older(&self.tried_at, now, self.every)
     }
+}
+
+/// Whether a time is unknown, or longer ago than this.
+fn is_older(time: &Mutex<Option<SystemTime>>, now: SystemTime, than: Duration) -> bool {
+    let time = *time.lock().unwrap_or_else(PoisonError::into_inner);
+    !time.is_some_and(|at| now.duration_since(at).is_ok_and(|age| age < than))
 }
 
 impl Stored {

@@ -45,6 +45,7 @@ enum Action {
     Deny(Entry),
     /// Go back to what the lists say
     Remove {
+        #[arg(value_parser = domain)]
         domain: Domain,
         /// Id of the client for which it was said; everyone when absent
         #[arg(long, value_name = "ID", default_value = EVERYONE)]
@@ -56,6 +57,7 @@ enum Action {
 
 #[derive(Debug, clap::Args)]
 struct Entry {
+    #[arg(value_parser = domain)]
     domain: Domain,
     /// Id of the client for which it is so; everyone when absent
     #[arg(long, value_name = "ID", default_value = EVERYONE)]
@@ -96,6 +98,13 @@ async fn table(args: &Args) -> Result<Table, CommandError> {
     }
     let endpoints = running::endpoints(&args.url).await?;
     Ok(Table { client: clients::dynamodb(&endpoints.dynamodb, CALL), name })
+}
+
+/// A single label would speak for everybody under it.
+fn domain(text: &str) -> Result<Domain, CommandError> {
+    let domain = Domain::parse(text)?;
+    let labels = domain.labels().count();
+    if 1 < labels { Ok(domain) } else { Err("a domain has at least two labels".into()) }
 }
 
 fn line(stored: &Stored) -> Value {
