@@ -43,7 +43,7 @@ async fn bearer(stack: &Stack, token: &str) -> Answer {
 }
 
 #[track_caller]
-fn expect_refused(answer: Answer, what: &str) {
+fn expect_refused(answer: &Answer, what: &str) {
     assert_eq!(answer.status.as_u16(), 401, "{what}: {}", String::from_utf8_lossy(&answer.body));
     assert_eq!(answer.header("www-authenticate"), "Bearer error=\"invalid_token\"", "{what}");
     let problem = answer.json();
@@ -88,71 +88,97 @@ async fn tokens_of_every_algorithm_are_believed_and_the_scheme_is_told_in_any_ca
     assert_eq!(jwks.fetches(), 1);
 }
 
-/// Tokens that must not be believed, and what the log says about each.
-fn attacks(keys: &[Key], elsewhere: &str) -> Vec<(String, &'static str)> {
-    let [rs256, _, es256, ed] = keys else { panic!("four keys") };
-    let good = || Token::good("EdDSA");
-    let (stranger, time) = (Key::ed_dsa(), now());
-    let unsigned = compact(r#"{"alg": "none"}"#, &good().claims.to_string(), |_| Vec::new());
-    let hmac_header = r#"{"alg": "HS256", "kid": "RS256"}"#;
-    let by_public_key = compact(hmac_header, &good().claims.to_string(), |text| {
-        let public = rs256.jwk("RS256")["n"].as_str().expect("text").to_owned();
-        let secret = URL_SAFE_NO_PAD.decode(public).expect("base64url");
-        hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, &secret), text.as_bytes()).as_ref().to_vec()
-    });
-    let twice = format!(r#"{{"exp": {}, {}"#, time + 300, &good().claims.to_string()[1..]);
-    let twice = compact(r#"{"alg": "EdDSA", "kid": "EdDSA"}"#, &twice, |text| ed.sign(text));
+/// A token, and what the log says about it.
+type Attack = (String, &'static str);
+
+const OTHER_ALGORITHM: &str = "the key is for another algorithm than the token names";
+const BAD_SIGNATURE: &str = "the signature does not verify";
+
+fn good() -> Token {
+    Token::good("EdDSA")
+}
+
+/// What is no token, or two in one.
+fn malformed(ed: &Key) -> Vec<Attack> {
     let genuine = good().signed(ed);
-    let (signed, signature) = genuine.rsplit_once('.').expect("three parts");
-    let promoted = URL_SAFE_NO_PAD.encode(good().claim("client_id", "somebody-else").claims.to_string());
-    let swapped = format!("{}.{promoted}.{signature}", signed.split('.').next().expect("a header"));
-    let bent = format!("{signed}.{}", URL_SAFE_NO_PAD.encode([7; 64]));
-    let padded = format!("{genuine}==");
+    let twice = format!(r#"{{"exp": {}, {}"#, now() + 300, &good().claims.to_string()[1..]);
+    let twice = compact(r#"{"alg": "EdDSA", "kid": "EdDSA"}"#, &twice, |text| ed.sign(text));
     let oversized = good().claim("padding", "x".repeat(MAX_TOKEN_OCTETS)).signed(ed);
-    let algorithm = "the algorithm is none of RS256, PS256, ES256 and EdDSA";
-    let other_algorithm = "the key is for another algorithm than the token names";
-    let bad_signature = "the signature does not verify";
     vec![
         (String::new(), "the token does not have three parts"),
         ("a.b".to_owned(), "the token does not have three parts"),
         (format!("{genuine}.x"), "the token does not have three parts"),
         ("a.b.c".to_owned(), "the header of the token is not base64url without padding"),
-        (padded, "the signature of the token is not base64url without padding"),
+        (format!("{genuine}=="), "the signature of the token is not base64url without padding"),
+        (format!("{genuine},Bearer {genuine}"), "the token does not have three parts"),
         (oversized, "the token has more than 8192 octets"),
         (twice, "the payload of the token is no JSON object, or a member of it stands twice"),
-        (unsigned, algorithm),
-        (by_public_key, algorithm),
-        (good().header("alg", "eddsa").signed(ed), algorithm),
-        (Token::good("ES256").signed(rs256), other_algorithm),
-        (Token::good("RS256").signed(es256), other_algorithm),
-        (Token::good("RS256 only").signed(&Key::Ps256), other_algorithm),
-        (Token::good("for encryption").signed(ed), "the issuer lists no such key"),
-        (swapped, bad_signature),
-        (bent, bad_signature),
-        (good().signed(&stranger), bad_signature),
-        (good().header("jku", elsewhere).header("x5u", elsewhere).signed(&stranger), bad_signature),
-        (good().header("jwk", stranger.jwk("EdDSA")).signed(&stranger), bad_signature),
         (good().header("crit", json!(["b64"])).header("b64", false).signed(ed), "the token names an extension"),
         (good().header("typ", "logout+jwt").signed(ed), "the token is of a type that is no access token"),
         (good().header("kid", 7).signed(ed), "kid is of another type than it should be"),
-        (good().claim("iss", "https://issuer.example").signed(ed), "the issuer is not trusted"),
-        (good().without("iss").signed(ed), "the token has no iss"),
-        (good().claim("aud", "https://gate.example/").signed(ed), "the token is for another audience"),
-        (good().without("aud").signed(ed), "the token is for another audience"),
-        (good().claim("aud", json!([AUDIENCE, 1])).signed(ed), "aud is of another type than it should be"),
-        (good().claim("exp", time - 90).signed(ed), "the token has expired"),
-        (good().without("exp").signed(ed), "the token has no exp"),
-        (good().claim("exp", (time + 300).to_string()).signed(ed), "exp is of another type than it should be"),
-        (good().claim("exp", Value::Null).signed(ed), "exp is of another type than it should be"),
-        (good().claim("nbf", time + 300).signed(ed), "the token is not valid yet"),
-        (good().claim("nbf", (time + 300).to_string()).signed(ed), "nbf is of another type than it should be"),
-        (good().claim("iat", time + 300).signed(ed), "the token was issued in the future"),
-        (good().claim("iat", "now").signed(ed), "iat is of another type than it should be"),
-        (good().claim("client_id", 7).signed(ed), "client_id is of another type than it should be"),
-        (good().without("client_id").without("sub").signed(ed), "the token has no client_id, azp or sub"),
-        (good().claim("cnf", json!({"jkt": "AAAA"})).signed(ed), "the token asks for a proof that cannot be checked"),
-        (good().claim("cnf", "x").signed(ed), "cnf is of another type than it should be"),
     ]
+}
+
+/// What somebody else signed, or nobody, or the right one in the wrong way.
+fn forged(keys: &[Key], elsewhere: &str) -> Vec<Attack> {
+    let [rs256, _, es256, ed] = keys else { panic!("four keys") };
+    let stranger = Key::ed_dsa();
+    let algorithm = "the algorithm is none of RS256, PS256, ES256 and EdDSA";
+    let unsigned = compact(r#"{"alg": "none"}"#, &good().claims.to_string(), |_| Vec::new());
+    let by_public_key = compact(r#"{"alg": "HS256", "kid": "RS256"}"#, &good().claims.to_string(), |text| {
+        let public = rs256.jwk("RS256")["n"].as_str().expect("text").to_owned();
+        let secret = URL_SAFE_NO_PAD.decode(public).expect("base64url");
+        hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, &secret), text.as_bytes()).as_ref().to_vec()
+    });
+    let genuine = good().signed(ed);
+    let (signed, signature) = genuine.rsplit_once('.').expect("three parts");
+    let promoted = URL_SAFE_NO_PAD.encode(good().claim("client_id", "somebody-else").claims.to_string());
+    let swapped = format!("{}.{promoted}.{signature}", signed.split('.').next().expect("a header"));
+    let bent = format!("{signed}.{}", URL_SAFE_NO_PAD.encode([7; 64]));
+    vec![
+        (unsigned, algorithm),
+        (by_public_key, algorithm),
+        (good().header("alg", "eddsa").signed(ed), algorithm),
+        (Token::good("ES256").signed(rs256), OTHER_ALGORITHM),
+        (Token::good("RS256").signed(es256), OTHER_ALGORITHM),
+        (Token::good("RS256 only").signed(&Key::Ps256), OTHER_ALGORITHM),
+        (Token::good("for encryption").signed(ed), "the issuer lists no such key"),
+        (Token::good("RS256").header("alg", "PS256").signed(rs256), BAD_SIGNATURE),
+        (swapped, BAD_SIGNATURE),
+        (bent, BAD_SIGNATURE),
+        (format!("{signed}."), BAD_SIGNATURE),
+        (good().signed(&stranger), BAD_SIGNATURE),
+        (good().header("jku", elsewhere).header("x5u", elsewhere).signed(&stranger), BAD_SIGNATURE),
+        (good().header("jwk", stranger.jwk("EdDSA")).signed(&stranger), BAD_SIGNATURE),
+    ]
+}
+
+/// Genuine tokens that are for somebody else, for another time, or say what they say in another type.
+fn foreign(ed: &Key) -> Vec<Attack> {
+    let time = now();
+    let claims = [
+        ("iss", json!("https://issuer.example"), "the issuer is not trusted"),
+        ("aud", json!("https://gate.example/"), "the token is for another audience"),
+        ("aud", json!([AUDIENCE, 1]), "aud is of another type than it should be"),
+        ("exp", json!(time - 90), "the token has expired"),
+        ("exp", json!((time + 300).to_string()), "exp is of another type than it should be"),
+        ("exp", Value::Null, "exp is of another type than it should be"),
+        ("nbf", json!(time + 300), "the token is not valid yet"),
+        ("nbf", json!((time + 300).to_string()), "nbf is of another type than it should be"),
+        ("iat", json!(time + 300), "the token was issued in the future"),
+        ("iat", json!("now"), "iat is of another type than it should be"),
+        ("client_id", json!(7), "client_id is of another type than it should be"),
+        ("cnf", json!({"jkt": "AAAA"}), "the token asks for a proof that cannot be checked"),
+        ("cnf", json!("x"), "cnf is of another type than it should be"),
+    ];
+    let changed = claims.into_iter().map(|(name, value, reason)| (good().claim(name, value).signed(ed), reason));
+    let lacking = [
+        (good().without("iss").signed(ed), "the token has no iss"),
+        (good().without("aud").signed(ed), "the token is for another audience"),
+        (good().without("exp").signed(ed), "the token has no exp"),
+        (good().without("client_id").without("sub").signed(ed), "the token has no client_id, azp or sub"),
+    ];
+    changed.chain(lacking).collect()
 }
 
 #[tokio::test]
@@ -167,9 +193,9 @@ async fn no_forged_foreign_or_stale_token_is_believed_and_the_log_says_why_witho
     let path = scratch_file("tokens.log", "");
     let log = File::create(&path).expect("the build folder can be written to");
     let stack = logging_stack(&jwks, &[], log.into()).await;
-    let attacks = attacks(&keys, &elsewhere.url);
+    let attacks = [malformed(&keys[3]), forged(&keys, &elsewhere.url), foreign(&keys[3])].concat();
     for (token, reason) in &attacks {
-        expect_refused(bearer(&stack, token).await, reason);
+        expect_refused(&bearer(&stack, token).await, reason);
     }
     assert_eq!(elsewhere.fetches(), 0, "a token told where its key is");
     let log = std::fs::read_to_string(&path).expect("a log");
@@ -200,7 +226,7 @@ async fn a_token_without_the_scope_is_forbidden_and_told_which() {
         assert_eq!(answer.json()["type"], "urn:gatepost:problem:insufficient-scope");
     }
     // Only a genuine token is told.
-    expect_refused(bearer(&stack, &Token::good("EdDSA").claim("scope", "").signed(&Key::ed_dsa())).await, "forged");
+    expect_refused(&bearer(&stack, &Token::good("EdDSA").claim("scope", "").signed(&Key::ed_dsa())).await, "forged");
 }
 
 #[tokio::test]
@@ -226,7 +252,7 @@ async fn a_caller_by_token_is_limited_by_its_name_and_by_a_row_of_its_own() {
         let answer = bearer(&stack, &token).await;
         match changed {
             None => assert_eq!(answer.header("ratelimit-policy"), expected),
-            Some(_) => expect_refused(answer, "revoked"),
+            Some(_) => expect_refused(&answer, "revoked"),
         }
     }
 }
@@ -249,8 +275,8 @@ async fn an_identity_aware_proxy_speaks_in_a_field_of_its_own() {
     ask(&stack, &[(field, &by_proxy)]).await.expect_status(200);
     let by_client = Token::good("EdDSA").signed(&key[0]);
     bearer(&stack, &by_client).await.expect_status(200);
-    expect_refused(bearer(&stack, &by_proxy).await, "a proxy's token as a client's");
-    expect_refused(ask(&stack, &[(field, &by_client)]).await, "a client's token as a proxy's");
+    expect_refused(&bearer(&stack, &by_proxy).await, "a proxy's token as a client's");
+    expect_refused(&ask(&stack, &[(field, &by_client)]).await, "a client's token as a proxy's");
     ask(&stack, &[(field, &by_proxy), ("authorization", &format!("Bearer {by_client}"))]).await.expect_status(400);
     ask(&stack, &[(field, &by_proxy), ("x-api-key", &stack.api_key)]).await.expect_status(400);
 }

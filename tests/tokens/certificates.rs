@@ -56,15 +56,15 @@ async fn a_bound_token_is_worth_nothing_without_its_certificate() {
         }
     };
     with(Some(own.field())).await.expect_status(200);
-    expect_refused(with(None).await, "no certificate");
-    expect_refused(with(Some(stolen.field())).await, "another certificate");
+    expect_refused(&with(None).await, "no certificate");
+    expect_refused(&with(Some(stolen.field())).await, "another certificate");
     with(Some("garbage".to_owned())).await.expect_status(401);
     // A token that is bound to none goes with any.
     let unbound = format!("Bearer {}", Token::good("EdDSA").signed(&key[0]));
     ask(&stack, &[("authorization", &unbound), (LOCAL, &stolen.field())]).await.expect_status(200);
     let also_jkt = json!({"x5t#S256": own.thumbprint, "jkt": "AAAA"});
     let also_jkt = format!("Bearer {}", Token::good("EdDSA").claim("cnf", also_jkt).signed(&key[0]));
-    expect_refused(ask(&stack, &[("authorization", &also_jkt), (LOCAL, &own.field())]).await, "another proof too");
+    expect_refused(&ask(&stack, &[("authorization", &also_jkt), (LOCAL, &own.field())]).await, "another proof too");
 }
 
 #[tokio::test]
