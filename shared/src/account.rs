@@ -105,13 +105,17 @@ impl Account {
         }
     }
 
-    /// Past the moment at which a permit becomes free, by a random part of a time that doubles.
+    /// Until a permit becomes free; when it was gone again by then, a random part of a time that doubles longer. Requests
+    /// that were under way together are one question.
     fn hold(&mut self, charge: Charge, tat_us: u64, chance: u64) {
         let free_at_us = charge.now_us() + (tat_us - charge.ceiling_us());
-        let longest_us = (charge.increment_us() << self.refusals.min(16)).min(micros(LONGEST_HOLD));
-        self.refusals = self.refusals.saturating_add(1);
+        if charge.now_us() < self.held_until_us {
+            return;
+        }
         // The first refusal of a row is exact: who waits as told is admitted.
-        let spread_us = if self.refusals == 1 { 0 } else { chance % longest_us.max(1) };
+        let longest_us = (charge.increment_us() << self.refusals.min(16)).min(micros(LONGEST_HOLD));
+        let spread_us = if self.refusals == 0 { 0 } else { chance % longest_us.max(1) };
+        self.refusals = self.refusals.saturating_add(1);
         self.held_until_us = free_at_us + spread_us;
     }
 

@@ -213,7 +213,6 @@ impl Caller {
     }
 
     /// What memory alone decides; `None` when the table has to be asked.
-    #[expect(clippy::type_complexity, reason = "an error of the request, and a decision about it")]
     fn decide(
         &self,
         quota: Quota,
