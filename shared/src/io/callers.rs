@@ -3,15 +3,17 @@
 
 use std::{
     collections::HashMap,
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
     time::{Duration, SystemTime},
 };
 
 use super::{
     keys::{BURST, Client, REQUESTS_PER_MINUTE, REVOKED, read_weights},
-    table::{Item, Table, TableError, key, read_number, text},
+    table::{Item, Table, TableError, key, read_number, text, unix_micros},
 };
-use crate::{client_certificate::ClientCertificate, rate_limit::Quota, weights::Weights};
+use crate::{
+    circuit_breaker::CircuitBreaker, client_certificate::ClientCertificate, rate_limit::Quota, weights::Weights,
+};
 
 /// How long an instance goes on believing what it read while the table does not answer.
 const BELIEVED_IN_OUTAGE_FOR: Duration = Duration::from_secs(15 * 60);
@@ -25,6 +27,8 @@ pub struct Callers {
     /// How long what was read is believed.
     believed_for: Duration,
     remembered: Mutex<HashMap<String, (SystemTime, Row)>>,
+    /// Nobody waits in vain for a table that is known not to answer.
+    breaker: Mutex<CircuitBreaker>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,7 +45,7 @@ enum Row {
 impl Callers {
     #[must_use]
     pub fn new(table: Table, believed_for: Duration) -> Self {
-        Self { table, believed_for, remembered: Mutex::default() }
+        Self { table, believed_for, remembered: Mutex::default(), breaker: Mutex::default() }
     }
 
     /// A caller whose token was verified: with the defaults, unless a row says otherwise. `None` when the row refuses it.
@@ -90,7 +94,7 @@ impl Callers {
         if let Some(row) = self.recall(&pk, now, self.believed_for) {
             return Ok(row);
         }
-        match self.fetch(&pk).await {
+        match self.fetch(&pk, unix_micros(now)).await {
             Ok(row) => {
                 self.remember(pk, now, row.clone());
                 Ok(row)
@@ -99,10 +103,26 @@ impl Callers {
         }
     }
 
-    async fn fetch(&self, pk: &str) -> Result<Row, TableError> {
+    async fn fetch(&self, pk: &str, now_us: u64) -> Result<Row, TableError> {
+        if !self.breaker().lets_through(now_us) {
+            return Err(TableError::new("look a caller up", "it did not answer lately"));
+        }
+        let fetched = self.ask(pk).await;
+        match &fetched {
+            Ok(_) => self.breaker().succeeded(),
+            Err(_) => self.breaker().failed(now_us),
+        }
+        fetched
+    }
+
+    async fn ask(&self, pk: &str) -> Result<Row, TableError> {
         let get = self.table.client.get_item().table_name(&self.table.name).set_key(Some(key(pk, "key")));
         let output = get.send().await.map_err(|error| TableError::new("look a caller up", error))?;
         Ok(output.item.as_ref().map_or(Row::Absent, Row::read))
+    }
+
+    fn breaker(&self) -> MutexGuard<'_, CircuitBreaker> {
+        self.breaker.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn recall(&self, pk: &str, now: SystemTime, believed_for: Duration) -> Option<Row> {
