@@ -158,7 +158,7 @@ fn judge_text(text: &str, trimmed: &str) -> Vec<Reason> {
 
 fn judge_code(text: &str, signs: injection::Signs) -> impl Iterator<Item = Reason> {
     let unveiled = injection::unveiled(text, signs);
-    let line_break = injection::has_encoded_line_break(text, &text.to_ascii_lowercase(), &unveiled, signs);
+    let line_break = injection::has_encoded_line_break(text, &unveiled, signs);
     let signs = signs.and(injection::Signs::of(&unveiled));
     let detail = |pattern| format!("The text looks like {pattern}, which no address needs.");
     let code = injection::pattern(&unveiled.to_ascii_lowercase(), signs);

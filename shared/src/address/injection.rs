@@ -183,12 +183,16 @@ fn escaped(text: &[u8]) -> Option<(u8, usize)> {
 }
 
 /// Whether a decoder would find a line break or NUL: of percent-encoding, of encoded words (RFC 2047), of the escapes of
-/// programming languages and of HTML. `lower` is the text in lower case.
-pub(super) fn has_encoded_line_break(text: &str, lower: &str, unveiled: &str, signs: Signs) -> bool {
+/// programming languages and of HTML.
+pub(super) fn has_encoded_line_break(text: &str, unveiled: &str, signs: Signs) -> bool {
+    if !signs.have(sign::ESCAPE | sign::ENTITY | sign::QUESTION) && text.is_ascii() {
+        return false;
+    }
+    let lower = text.to_ascii_lowercase();
     let is_break = |c: char| matches!(c, '\r' | '\n' | '\0');
     (unveiled.contains(is_break) && !text.contains(is_break))
-        || (signs.have(sign::ESCAPE) && has(lower, &ESCAPES))
-        || (signs.have(sign::ENTITY) && has(lower, &ENTITIES))
+        || (signs.have(sign::ESCAPE) && has(&lower, &ESCAPES))
+        || (signs.have(sign::ENTITY) && has(&lower, &ENTITIES))
         || (signs.have(sign::QUESTION) && decoded_words(text).contains(['\r', '\n']))
 }
 
@@ -335,7 +339,7 @@ mod tests {
             ("ann\u{ff05}0abcc@example.com", None, true),
         ] {
             let signs = Signs::of(text);
-            let found = has_encoded_line_break(text, &text.to_ascii_lowercase(), &unveiled(text, signs), signs);
+            let found = has_encoded_line_break(text, &unveiled(text, signs), signs);
             assert_eq!((first_control(text), found), (control, encoded), "{text:?}");
         }
     }

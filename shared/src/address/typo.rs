@@ -144,7 +144,7 @@ pub fn suggest_domain(domain: &Domain, found: Found, list: &DomainList) -> Optio
     let meant = misplaced_dot(candidate).or_else(of_brand).or(mended).or(joined);
     let meant = meant.and_then(|meant| Domain::parse(&meant).ok()).filter(|meant| meant != domain);
     let is_squat = found.listing.is_some_and(|listing| listing.class == Class::TypoSquat);
-    meant.or_else(|| squatted_provider(domain).filter(|_| is_squat))
+    meant.or_else(|| if is_squat { squatted_provider(domain) } else { None })
 }
 
 /// The provider whose name a listed throw-away domain carries, under whatever end: only for those does it count, as others
