@@ -293,6 +293,7 @@ async fn two_credentials_at_once_are_ambiguous() {
     // Another scheme is no credential of ours.
     ask(&stack, &[("authorization", "Basic YTpi"), ("x-api-key", &stack.api_key)]).await.expect_status(200);
     ask(&stack, &[("authorization", "Basic YTpi")]).await.expect_status(401);
+    expect_refused(&bearer(&stack, &stack.api_key).await, "an API key is no token");
 }
 
 #[tokio::test]
