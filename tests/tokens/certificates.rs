@@ -1,5 +1,7 @@
 //! Client certificates, alone and beside a token that is bound to one (RFC 8705).
 
+use std::time::Duration;
+
 use base64::{
     Engine,
     engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
@@ -13,10 +15,13 @@ use serde_json::json;
 
 use super::{
     ask, expect_refused,
-    issuer::{Answers, Jwks, Key, Token},
+    issuer::{AUDIENCE, Answers, ISSUER, Jwks, Key, Token},
     published, stack,
 };
-use crate::{stack::percent_encoded, table};
+use crate::{
+    stack::{Stack, percent_encoded},
+    table,
+};
 
 const LOCAL: &str = "x-local-client-cert";
 
@@ -73,7 +78,7 @@ async fn a_certificate_is_a_caller_once_it_is_registered_and_until_it_is_revoked
     let stack = stack(&jwks, &[("GATEPOST_AUTH_REFRESH_SECONDS", "1")]).await;
     let (known, unknown) = (Certificate::generate(), Certificate::generate());
     let parsed = ClientCertificate::parse(&known.pem).expect("a certificate");
-    let callers = Callers::new(table::client(&stack.dynamodb), std::time::Duration::from_secs(1));
+    let callers = Callers::new(table::client(&stack.dynamodb), Duration::from_secs(1));
     callers.register(&parsed, "web shop").await.expect("stored");
     ask(&stack, &[(LOCAL, &known.field())]).await.expect_status(200);
     let refused = ask(&stack, &[(LOCAL, &unknown.field())]).await.expect_status(401);
@@ -85,6 +90,33 @@ async fn a_certificate_is_a_caller_once_it_is_registered_and_until_it_is_revoked
     let names: Vec<_> = limited.iter().filter_map(|item| gatepost::io::table::read_text(item, "pk")).collect();
     assert_eq!(names, [format!("rate#cert:{fingerprint}")]);
     table::put(&stack.dynamodb, &format!("cert#{fingerprint}"), &[("revoked", 1)]).await;
-    tokio::time::sleep(std::time::Duration::from_millis(1_200)).await;
+    tokio::time::sleep(Duration::from_millis(1_200)).await;
     ask(&stack, &[(LOCAL, &known.field())]).await.expect_status(401);
+}
+
+#[tokio::test]
+async fn while_the_table_is_down_tokens_and_known_certificates_go_by_the_policy_of_their_flow() {
+    let key = [Key::ed_dsa()];
+    let (jwks, owner) = (Jwks::start(published(&key)).await, Stack::start().await);
+    let trusted = [
+        ("GATEPOST_AUTH_ISSUER", ISSUER),
+        ("GATEPOST_AUTH_AUDIENCE", AUDIENCE),
+        ("GATEPOST_AUTH_JWKS_URL", jwks.url.as_str()),
+    ];
+    let stack = Stack::start_with(&["--dynamodb-endpoint", &owner.dynamodb], &trusted).await;
+    let (known, unknown) = (Certificate::generate(), Certificate::generate());
+    let callers = Callers::new(table::client(&owner.dynamodb), Duration::from_secs(1));
+    callers.register(&ClientCertificate::parse(&known.pem).expect("a certificate"), "web shop").await.expect("stored");
+    let authorization = format!("Bearer {}", Token::good("EdDSA").signed(&key[0]));
+    let (token, certificate) = (("authorization", authorization.as_str()), known.field());
+    ask(&stack, &[(LOCAL, &certificate)]).await.expect_status(200);
+    owner.kill().await;
+    let login = r#"{"email": "nobody", "flow": "login"}"#;
+    for shown in [token, (LOCAL, certificate.as_str())] {
+        ask(&stack, &[shown]).await.expect_status(200);
+        let headers = [shown, ("content-type", "application/json")];
+        stack.send("POST", "/v1/validate", &headers, login).await.expect_status(503);
+    }
+    // Whether it is registered, nobody can tell now.
+    ask(&stack, &[(LOCAL, &unknown.field())]).await.expect_status(503);
 }
