@@ -7,15 +7,21 @@ use std::{
 
 use gatepost::{
     api_key::{ApiKey, ENTROPY_LEN},
+    bucket::Bucket,
     domain_list::{Class, DomainList, Listing, Reach},
     io::{
-        domain_data::KEY,
+        domain_data::{DomainData, DomainDataError, KEY},
         key_register::Grant,
         table::{key, text},
     },
 };
+use gatepost_local::aws::{clients, s3::BUCKET};
 use serde_json::{Value, json};
-use tokio::time::{Instant, sleep};
+use tokio::{
+    io::AsyncWriteExt,
+    net::TcpListener,
+    time::{Instant, sleep, timeout},
+};
 
 use crate::{
     command_line::{COULD_NOT, answers, gatepost},
@@ -119,6 +125,41 @@ async fn a_newer_list_in_the_bucket_is_effective_within_its_interval_and_a_corru
     assert!(!codes(&stack, "other.example").await.contains(&"disposable_domain".to_owned()));
     objects::put(&stack.s3, KEY, newer_object("other.example")).await;
     expect(&stack, "other.example", "disposable_domain", true).await;
+}
+
+#[tokio::test]
+async fn a_list_that_was_removed_from_the_bucket_counts_no_more_and_may_come_again() {
+    let stack = stack().await;
+    for _ in 0..2 {
+        objects::put(&stack.s3, KEY, newer_object("throw-away.example")).await;
+        expect(&stack, "throw-away.example", "disposable_domain", true).await;
+        objects::delete(&stack.s3, KEY).await;
+        expect(&stack, "throw-away.example", "disposable_domain", false).await;
+    }
+}
+
+/// Sends the head of an object and some of its octets, and nothing more.
+async fn stalling_bucket() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let url = format!("http://{}", listener.local_addr().expect("bound"));
+    tokio::spawn(async move {
+        let mut open = Vec::new();
+        while let Ok((mut client, _)) = listener.accept().await {
+            let head = "HTTP/1.1 200 OK\r\netag: \"1\"\r\ncontent-length: 1000\r\n\r\nGPD";
+            client.write_all(head.as_bytes()).await.expect("sent");
+            open.push(client);
+        }
+    });
+    url
+}
+
+#[tokio::test]
+async fn a_list_that_comes_drop_by_drop_is_not_waited_for() {
+    let client = clients::s3(&stalling_bucket().await, PATIENCE);
+    let data = DomainData::new(client, BUCKET.to_owned(), Duration::from_secs(60));
+    let now = Bucket::parse("2026-11-23T02:10").expect("a time").start();
+    let refreshed = timeout(PATIENCE, data.refresh(now)).await.expect("a deadline of its own");
+    assert!(matches!(refreshed, Err(DomainDataError::Unavailable(_))), "{refreshed:?}");
 }
 
 #[tokio::test]

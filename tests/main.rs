@@ -7,6 +7,7 @@ mod attacks;
 mod bootstraps;
 mod command_line;
 mod conformance;
+mod dns;
 mod faults;
 mod fuzzed;
 mod hostile_octets;

@@ -36,6 +36,11 @@ pub(crate) async fn put(endpoint: &str, key: &str, octets: Vec<u8>) {
     put.unwrap_or_else(|error| panic!("{key}: {error:?}"));
 }
 
+pub(crate) async fn delete(endpoint: &str, key: &str) {
+    let delete = clients::s3(endpoint, CALL).delete_object().bucket(BUCKET).key(key).send().await;
+    delete.unwrap_or_else(|error| panic!("{key}: {error:?}"));
+}
+
 /// Where a message and its report lie, in order: under `inbound/` as long as nobody cleared it, and in its place.
 pub(crate) fn lying_in(places: &[&str], message_id: &str) -> Vec<String> {
     let of = |place: &&str| [format!("{place}/{message_id}"), format!("{place}/{message_id}.report.json")];

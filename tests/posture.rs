@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use gatepost::posture::MAX_QUESTIONS;
+use gatepost::posture::{MAX_QUESTIONS, SELECTORS};
 use gatepost_local::name_server::NameServer;
 use serde_json::{Value, json};
 use tokio::net::UdpSocket;
@@ -24,6 +24,13 @@ async fn name_server() -> NameServer {
 async fn stack_with(server: &NameServer) -> Stack {
     let address = server.address().to_string();
     Stack::start_with(&["--dns", &address], &[("GATEPOST_DNS_TIMEOUT_MS", "4000")]).await
+}
+
+/// For a test that asks about more domains than a usual client may.
+async fn generous_stack_with(server: &NameServer) -> Stack {
+    let address = server.address().to_string();
+    let environment = [("GATEPOST_DNS_TIMEOUT_MS", "4000"), ("GATEPOST_LIMITS_BURST", "1000")];
+    Stack::start_with(&["--dns", &address], &environment).await
 }
 
 async fn get(stack: &Stack, domain: &str) -> Answer {
@@ -48,7 +55,7 @@ async fn a_posture_of_a_protected_domain_scores_all_points_without_a_finding() {
     for (name, expected) in [
         ("content-type", "application/json"),
         ("cache-control", "no-store"),
-        ("ratelimit", "\"default\";r=104;t=1"),
+        ("ratelimit", "\"default\";r=95;t=4"),
         ("ratelimit-policy", "\"default\";q=340;w=60"),
     ] {
         assert_eq!(answer.header(name), expected, "{name}");
@@ -186,7 +193,7 @@ const FAULTS: &[(&str, &[&str])] = &[
 #[tokio::test]
 async fn a_posture_names_each_fault() {
     let server = name_server().await;
-    let stack = stack_with(&server).await;
+    let stack = generous_stack_with(&server).await;
     for (domain, expected) in FAULTS {
         let answer = posture(&stack, &format!("{domain}.example")).await;
         let part = ["mta-sts", "tls-rpt"].into_iter().find(|part| domain.starts_with(part));
@@ -295,6 +302,74 @@ async fn a_posture_is_for_callers_with_a_key_and_for_domains() {
     }
     let idn = posture(&stack, "b%C3%BCcher.example").await;
     assert_eq!(idn["domain"], "xn--bcher-kva.example");
+}
+
+#[tokio::test]
+async fn a_posture_costs_ten_permits_and_a_quota_that_never_has_them_is_told() {
+    let limits = |burst| [("GATEPOST_LIMITS_REQUESTS_PER_MINUTE", "1"), ("GATEPOST_LIMITS_BURST", burst)];
+    let stack = Stack::start_with(&[], &limits("14")).await;
+    get(&stack, "example.com").await.expect_status(200);
+    get(&stack, "example.com").await.expect_status(429);
+    let stack = Stack::start_with(&[], &limits("12")).await;
+    let problem = get(&stack, "example.com").await.expect_status(400).json();
+    assert_eq!(
+        json!([problem["type"], problem["detail"]]),
+        json!([
+            "urn:gatepost:problem:quota-too-small",
+            "a posture costs 10 permits, and this client can be granted at most 9 at once"
+        ])
+    );
+    stack.validate(json!({"email": "nobody"})).await.expect_status(200);
+}
+
+/// A TXT record of so many octets in strings of 200.
+fn long_text(owner: &str, start: &str, octets: usize, filling: &str) -> String {
+    let strings = format!(" \"{}\"", filling.repeat(200)).repeat(octets / 200);
+    format!("{owner}. IN TXT \"{start}\"{strings}\n")
+}
+
+#[tokio::test]
+async fn a_posture_of_a_hostile_domain_has_a_bounded_answer() {
+    // A quotation mark is one octet in DNS, and two in JSON.
+    let quote = "\\\"";
+    let domain = "hostile.example";
+    let mut zone: String = (0..1_400).map(|n| format!("{domain}. IN MX {n} 192.0.2.{}.\n", n % 250)).collect();
+    let includes: String = (0..2_500).map(|n| format!(" \"include:{n}.x \"")).collect();
+    zone += &format!("{domain}. IN TXT \"v=spf1 \" {includes}\n");
+    for n in 0..3 {
+        zone += &long_text(domain, &format!("v=spf {n}"), 1_000, quote);
+        zone += &long_text(domain, &format!("spf2.0/pra {n}"), 1_000, quote);
+    }
+    // A record of DMARC may have 4,096 octets, the others 16,384.
+    let tags: String = (0..250).map(|n| format!("\"; tag{n}=\" \"{quote}\" ")).collect();
+    zone += &format!("_dmarc.{domain}. IN TXT \"v=DMARC1; p=x; sp=x; np=x; rua=mailto:a@b.x\" {tags}\n");
+    zone += &long_text(&format!("_mta-sts.{domain}"), "v=STSv1; id=", 10_000, quote);
+    let rua: String = (0..70).map(|n| format!(" \",mailto:{}@r{n}.x\"", "a".repeat(200))).collect();
+    zone += &format!("_smtp._tls.{domain}. IN TXT \"v=TLSRPTv1; rua=mailto:a@b.x\" {rua}\n");
+    zone += &long_text(&format!("default._bimi.{domain}"), "v=BIMI1; l=https://", 10_000, quote);
+    for name in SELECTORS.map(|selector| format!("{selector}._domainkey.{domain}")) {
+        zone.extend((0..10).map(|n| long_text(&name, &format!("v=DKIM1; p={n}; n="), 5_000, quote)));
+    }
+    let server = NameServer::start(&zone, &[]).await.expect("the zone is served");
+    let stack = stack_with(&server).await;
+    let answer = get(&stack, domain).await.expect_status(200);
+    let size = answer.body.len();
+    assert!((64 << 10..256 << 10).contains(&size), "{size}");
+    let answer = answer.json();
+    let findings = answer["findings"].as_array().expect("a list");
+    let of = |code: &str| findings.iter().filter(|finding| finding["code"] == code).collect::<Vec<_>>();
+    for (code, count) in
+        [("mx_many_hosts", 1), ("mx_ip_address", 11), ("dkim_key_invalid", 11), ("spf_broken_policy", 11)]
+    {
+        assert_eq!(of(code).len(), count, "{code}: {:?}", codes(&answer));
+    }
+    let many = format!("{domain} has 1400 MX records; the 20 most preferred were looked at.");
+    assert_eq!(
+        (of("mx_many_hosts")[0]["detail"].as_str(), of("mx_ip_address")[10]["detail"].as_str()),
+        (Some(many.as_str()), Some("10 more: An MX record names an IP address instead of a host (RFC 5321 §5.1)."),)
+    );
+    let length = |list: &Value| list.as_array().map(Vec::len);
+    assert_eq!((length(&answer["mx"]["hosts"]), length(&answer["spf"]["includes"])), (Some(20), Some(20)));
 }
 
 /// Each packet to a name server, which is passed on, without its id.

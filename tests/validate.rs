@@ -20,6 +20,8 @@ nomail.example. 300 IN TXT \"no mail host\"
 private.example. 300 IN MX 10 mx.private.example.
 mx.private.example. 300 IN A 10.0.0.1
 hostless.example. 300 IN MX 10 mx.silent.example.
+unresolvable.example. 300 IN MX 10 gone.example.
+unresolvable.example. 300 IN MX 20 192.0.2.25.
 halfway.example. 300 IN TXT \"no MX, and a name server that does not tell the address\"
 ;behaviour silent.example. * timeout
 ;behaviour mx.silent.example. * timeout
@@ -172,6 +174,7 @@ async fn what_dns_says_counts_and_what_it_does_not_say_never_rejects() {
         ("implicit6.example", "accept", &["implicit_mx"], "ok", none, true),
         ("private.example", "review", &["mx_not_public"], "ok", &["mx.private.example"], false),
         ("hostless.example", "accept", none, "ok", &["mx.silent.example"], false),
+        ("unresolvable.example", "review", &["mx_unresolvable"], "ok", &["gone.example", "192.0.2.25"], false),
         ("nullmx.example", "reject", &["null_mx"], "null_mx", none, false),
         ("nomail.example", "reject", &["no_mail_host"], "no_mail_host", none, false),
         ("absent.example", "reject", &["nxdomain"], "nxdomain", none, false),
@@ -302,6 +305,24 @@ async fn a_batch_is_answered_in_order_and_each_item_fails_alone() {
     ];
     assert_eq!(told, expected);
     assert!(is_request_id(id), "{id}");
+}
+
+/// Valid JSON (RFC 8259 §8.2), and no text that Unicode knows.
+#[tokio::test]
+async fn half_a_surrogate_pair_in_one_item_leaves_the_others_their_answers() {
+    let stack = stack().await;
+    let headers = [("x-api-key", stack.api_key.as_str()), ("content-type", "application/json")];
+    let deep = "[".repeat(500) + &"]".repeat(500);
+    let body =
+        format!(r#"{{"emails": ["ann@example.com", "\ud800@example.com", 1e999, {deep}, "\u0061nn@example.com"]}}"#);
+    let answer = stack.send("POST", "/v1/validate/batch", &headers, body).await.expect_status(200).json();
+    let told = |item: &Value| json!([item["email"], item["verdict"], item["problem"]["status"]]);
+    let told: Vec<Value> = answer["results"].as_array().expect("a list").iter().map(told).collect();
+    let (ann, problem) = (json!(["ann@example.com", "accept", null]), json!([null, null, 400]));
+    assert_eq!(told, [ann.clone(), problem.clone(), problem.clone(), problem, ann]);
+    for body in [r#"{"emails": ["ann@example.com", "\ud8"]}"#, r#"{"emails": ["ann@example.com", x]}"#] {
+        expect_problem(stack.send("POST", "/v1/validate/batch", &headers, body).await, 400, "bad-request");
+    }
 }
 
 #[tokio::test]

@@ -9,8 +9,8 @@ pub struct MailHost {
     pub name: String,
     /// The lower, the sooner it is tried.
     pub preference: u16,
-    /// A and AAAA records; empty when they were not asked for or not found.
-    pub addresses: Vec<IpAddr>,
+    /// A and AAAA records; empty when there are none, `None` when nobody asked or DNS did not say.
+    pub addresses: Option<Vec<IpAddr>>,
 }
 
 /// What DNS tells about a domain that an address is judged by.
@@ -35,7 +35,7 @@ pub enum MailHosts {
     Mx(Vec<MailHost>),
     /// No MX record, but addresses: the domain itself is the mail host (RFC 5321 §5.1).
     Implicit(Vec<IpAddr>),
-    /// A single MX record with an empty target: no mail is accepted (RFC 7505).
+    /// No MX record but such with an empty target: no mail is accepted (RFC 7505).
     NullMx,
     /// The domain exists without MX, A or AAAA records.
     NoMailHost,
@@ -90,14 +90,25 @@ impl MailHosts {
 
     /// Whether addresses are known and none of them can be reached from the public internet.
     ///
-    /// A host whose addresses are unknown counts as reachable: absence of knowledge accuses nobody.
+    /// A host whose addresses are unknown counts as reachable: absence of knowledge accuses nobody. One that has none adds
+    /// nothing.
     #[must_use]
     pub fn only_private(&self) -> bool {
         match self {
-            Self::Mx(hosts) => !hosts.is_empty() && hosts.iter().all(MailHost::is_private),
+            Self::Mx(hosts) => {
+                let is_no_way = |host: &MailHost| host.is_private() || host.has_no_address();
+                hosts.iter().any(MailHost::is_private) && hosts.iter().all(is_no_way)
+            }
             Self::Implicit(addresses) => all_private(addresses),
             _ => false,
         }
+    }
+
+    /// Whether there are MX records, and no host of them has an address.
+    #[must_use]
+    pub fn is_unresolvable(&self) -> bool {
+        let hosts = self.hosts();
+        !hosts.is_empty() && hosts.iter().all(MailHost::has_no_address)
     }
 }
 
@@ -108,11 +119,21 @@ impl MailHost {
     pub fn is_among_disposable(&self) -> bool {
         let in_network =
             |address: &IpAddr| matches!(address, IpAddr::V4(v4) if matches!(v4.octets(), [198, 133, 158 | 159, _]));
-        self.addresses.iter().any(in_network)
+        self.known_addresses().iter().any(in_network)
+    }
+
+    /// Whether DNS says that there is none.
+    #[must_use]
+    pub fn has_no_address(&self) -> bool {
+        self.addresses.as_ref().is_some_and(Vec::is_empty)
     }
 
     fn is_private(&self) -> bool {
-        self.name == "localhost" || self.name.ends_with(".localhost") || all_private(&self.addresses)
+        self.name == "localhost" || self.name.ends_with(".localhost") || all_private(self.known_addresses())
+    }
+
+    fn known_addresses(&self) -> &[IpAddr] {
+        self.addresses.as_deref().unwrap_or_default()
     }
 }
 
@@ -155,7 +176,11 @@ mod tests {
 
     fn host(name: &str, addresses: &[&str]) -> MailHost {
         let addresses = addresses.iter().map(|text| text.parse().expect("a literal of this test")).collect();
-        MailHost { name: name.to_owned(), preference: 10, addresses }
+        MailHost { name: name.to_owned(), preference: 10, addresses: Some(addresses) }
+    }
+
+    fn unknown(name: &str) -> MailHost {
+        MailHost { name: name.to_owned(), preference: 10, addresses: None }
     }
 
     #[test]
@@ -193,14 +218,29 @@ mod tests {
     fn a_domain_is_private_only_when_every_known_address_is() {
         for (hosts, expected) in [
             (MailHosts::Mx(vec![host("mx.example.com", &["10.0.0.1"])]), true),
-            (MailHosts::Mx(vec![host("localhost", &[])]), true),
+            (MailHosts::Mx(vec![unknown("localhost")]), true),
             (MailHosts::Mx(vec![host("mx.example.com", &[])]), false),
+            (MailHosts::Mx(vec![host("a.example.com", &["10.0.0.1"]), host("b.example.com", &[])]), true),
+            (MailHosts::Mx(vec![host("a.example.com", &["10.0.0.1"]), unknown("b.example.com")]), false),
             (MailHosts::Mx(vec![host("a.example.com", &["10.0.0.1"]), host("b.example.com", &["8.8.8.8"])]), false),
             (MailHosts::Mx(vec![]), false),
             (MailHosts::Implicit(vec![IpAddr::V4(Ipv4Addr::LOCALHOST)]), true),
             (MailHosts::NotChecked, false),
         ] {
             assert_eq!(hosts.only_private(), expected, "{hosts:?}");
+        }
+    }
+
+    #[test]
+    fn a_domain_is_unresolvable_only_when_dns_says_so_of_every_host() {
+        for (hosts, expected) in [
+            (MailHosts::Mx(vec![host("a.example.com", &[]), host("b.example.com", &[])]), true),
+            (MailHosts::Mx(vec![host("a.example.com", &[]), unknown("b.example.com")]), false),
+            (MailHosts::Mx(vec![host("a.example.com", &[]), host("b.example.com", &["10.0.0.1"])]), false),
+            (MailHosts::Mx(Vec::new()), false),
+            (MailHosts::NoMailHost, false),
+        ] {
+            assert_eq!(hosts.is_unresolvable(), expected, "{hosts:?}");
         }
     }
 

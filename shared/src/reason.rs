@@ -234,6 +234,8 @@ reason_codes! {
         "A provider of throw-away mailboxes receives the mail of the domain or runs its name servers.";
     LikelyTypo = "likely_typo", Host, Review, "domain list",
         "The domain is probably a misspelling of a well-known provider or top-level domain.";
+    MxUnresolvable = "mx_unresolvable", Host, Review, "RFC 5321 §5.1",
+        "No mail host of the domain has an address.";
     MxNotPublic = "mx_not_public", Host, Review, "RFC 6890",
         "Every mail host has only loopback, private or reserved addresses.";
     MxPartlyPublic = "mx_partly_public", Host, Info, "RFC 6890",
@@ -281,6 +283,7 @@ mod tests {
             (ReasonCode::NoMailHost, "no_mail_host", Severity::Reject),
             (ReasonCode::DnsTemperror, "dns_temperror", Severity::Review),
             (ReasonCode::ImplicitMx, "implicit_mx", Severity::Info),
+            (ReasonCode::MxUnresolvable, "mx_unresolvable", Severity::Review),
             (ReasonCode::MxNotPublic, "mx_not_public", Severity::Review),
             (ReasonCode::DnsNotChecked, "dns_not_checked", Severity::Info),
             (ReasonCode::RoleAccount, "role_account", Severity::Info),

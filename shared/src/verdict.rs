@@ -240,9 +240,10 @@ fn judge_hosts(hosts: &Hosts, known: &Known<'_>, list: &DomainList) -> impl Iter
     };
     let not_public = hosts.mail.only_private().then_some(ReasonCode::MxNotPublic);
     let partly_public = hosts.mail.partly_private().then_some(ReasonCode::MxPartlyPublic);
+    let unresolvable = hosts.mail.is_unresolvable().then_some(ReasonCode::MxUnresolvable);
     let is_believed = !known.is_let_in() && !known.is(Class::Disposable);
     let disposable = (is_believed && are_disposable(hosts, list)).then_some(ReasonCode::DisposableMailHost);
-    [answer, not_public, partly_public, disposable].into_iter().flatten().map(Reason::from)
+    [answer, unresolvable, not_public, partly_public, disposable].into_iter().flatten().map(Reason::from)
 }
 
 /// Whether the most preferred mail host or a name server is listed, or lies under a listed name, or is where throw-away
@@ -281,8 +282,12 @@ mod tests {
     use crate::overlay::EVERYONE;
 
     fn mx(name: &str, address: &str) -> MailHosts {
-        let addresses = vec![address.parse().expect("a literal of this test")];
+        let addresses = Some(vec![address.parse().expect("a literal of this test")]);
         MailHosts::Mx(vec![MailHost { name: name.to_owned(), preference: 10, addresses }])
+    }
+
+    fn without_address(addresses: Option<Vec<std::net::IpAddr>>) -> MailHosts {
+        MailHosts::Mx(vec![MailHost { name: "mx.example.com".to_owned(), preference: 10, addresses }])
     }
 
     fn verdict(text: &str, mail_hosts: &MailHosts, flow: Flow) -> Verdict {
@@ -327,6 +332,8 @@ mod tests {
             ("\"info\"@gmial.com", &public, "reject", vec!["quoted_local_part", "likely_typo", "role_account"]),
             ("ann@example.com", &mx("mx.1secmail.com", "192.0.2.25"), "review", vec!["disposable_mail_host"]),
             ("ann@example.com", &mx("mx.example.com", "127.0.0.1"), "review", vec!["mx_not_public"]),
+            ("ann@example.com", &without_address(Some(Vec::new())), "review", vec!["mx_unresolvable"]),
+            ("ann@example.com", &without_address(None), "accept", vec![]),
             ("ann@example.com", &MailHosts::NullMx, "reject", vec!["null_mx"]),
             ("ann@example.com", &MailHosts::NxDomain, "reject", vec!["nxdomain"]),
             ("ann@example.com", &MailHosts::NoMailHost, "reject", vec!["no_mail_host"]),

@@ -157,8 +157,9 @@ async fn every_posture_is_answered_as_documented() {
 
 #[tokio::test]
 async fn every_problem_of_a_posture_and_its_example_are_as_documented() {
-    let limits = [("GATEPOST_LIMITS_REQUESTS_PER_MINUTE", "1"), ("GATEPOST_LIMITS_BURST", "1")];
-    let (document, stack) = (document(), Stack::start_with(&[], &limits).await);
+    let limits = |burst| [("GATEPOST_LIMITS_REQUESTS_PER_MINUTE", "1"), ("GATEPOST_LIMITS_BURST", burst)];
+    let (document, stack) = (document(), Stack::start_with(&[], &limits("14")).await);
+    let small = posture(&Stack::start_with(&[], &limits("12")).await, "example.com").await.expect_status(400);
     let path = POSTURE.replace("{domain}", "example.com");
     let without_key = stack.send("GET", &path, &[], "").await.expect_status(401);
     let other_method = stack.send("POST", &path, &[], "").await.expect_status(405);
@@ -167,7 +168,7 @@ async fn every_problem_of_a_posture_and_its_example_are_as_documented() {
     let over_quota = posture(&stack, "example.com").await.expect_status(429);
     let examples = &document["paths"][POSTURE]["get"]["responses"]["200"]["content"]["application/json"]["examples"];
     assert_eq!(good.json(), examples["example.com"]["value"]);
-    for answer in [without_key, other_method, no_domain, good, over_quota] {
+    for answer in [without_key, other_method, no_domain, small, good, over_quota] {
         expect_documented(&document, "get", POSTURE, &answer);
     }
 }

@@ -109,6 +109,7 @@ impl Stack {
         register(&lambda, &verifier, &clients)?;
         let scanner = scanner(scan_config, &clients, &endpoints, &table);
         tokio::spawn(flush_now_and_then(Arc::downgrade(&gate)));
+        tokio::spawn(refresh_now_and_then(Arc::downgrade(&gate)));
         tokio::spawn(refresh_issuers_now_and_then(Arc::downgrade(&gate)));
         let services =
             Services { _dynamodb: own_dynamodb, _objects: objects, _lambda: lambda, _resolution: resolution };
@@ -229,11 +230,19 @@ async fn verify(verifier: Verifier, payload: Vec<u8>) -> Outcome {
     Ok(serde_json::to_vec(&gatepost_verify_inbound::handle(&verifier, event, clock::now()).await)?)
 }
 
-async fn flush_now_and_then(gate: std::sync::Weak<Gate>) {
+/// Apart from the counters: neither waits for the other, and whatever ends the one leaves the other.
+async fn refresh_now_and_then(gate: std::sync::Weak<Gate>) {
     loop {
         tokio::time::sleep(FLUSH_EVERY).await;
         let Some(gate) = gate.upgrade() else { return };
         gate.refresh(clock::now()).await;
+    }
+}
+
+async fn flush_now_and_then(gate: std::sync::Weak<Gate>) {
+    loop {
+        tokio::time::sleep(FLUSH_EVERY).await;
+        let Some(gate) = gate.upgrade() else { return };
         if let Err(error) = gate.counters().flush(Bucket::of(clock::now())).await {
             tracing::warn!(cause = %error, "counters were not written; they go out with the next flush");
         }

@@ -176,6 +176,7 @@ impl Gate {
             Ok(Refreshed::Replaced) => {
                 tracing::info!(built = %self.domain_data.list().built(), "a newer list of domains");
             }
+            Ok(Refreshed::Removed) => tracing::warn!("no list of domains in the bucket any more: back to our own"),
             Ok(Refreshed::NotDue | Refreshed::Unchanged) => {}
             Err(error) => tracing::error!(cause = with_causes(&error), "the list of domains stays as it is"),
         }
@@ -302,6 +303,7 @@ impl Gate {
             }
             ValidateError::BadRequest { .. }
             | ValidateError::BatchTooLarge { .. }
+            | ValidateError::QuotaTooSmall { .. }
             | ValidateError::BodyTooLarge
             | ValidateError::UnsupportedMediaType
             | ValidateError::NotFound

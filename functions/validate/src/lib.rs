@@ -28,7 +28,7 @@ pub use crate::{
     answer::Answer,
     gate::{Gate, GateConfig, Services},
     posture_answer::posture_answer,
-    question::{MAX_BATCH, MAX_BODY_OCTETS},
+    question::{MAX_BATCH, MAX_BODY_OCTETS, POSTURE_PERMITS},
     tokens::TokenConfig,
 };
 use crate::{
@@ -93,11 +93,15 @@ impl Asked<'_> {
         }
     }
 
-    /// Nothing is asked for a caller who is over the quota: one posture costs as many questions as a hundred addresses.
+    /// Nothing is asked for a caller who is over the quota: one posture costs as many questions as a dozen addresses.
     async fn posture(&self, domain: &str) -> Result<Response<Body>, ValidateError> {
         let caller = self.gate.caller(self.request, self.now).await?;
         let domain = subject_of(domain)?;
-        let remaining = self.gate.admit(&caller, Flow::Other, 1, self.now).await?;
+        let admitted = self.gate.admit(&caller, Flow::Other, POSTURE_PERMITS, self.now).await;
+        let remaining = admitted.map_err(|error| match error {
+            ValidateError::BatchTooLarge { largest } => ValidateError::QuotaTooSmall { largest },
+            other => other,
+        })?;
         let posture = Posture::of(&self.gate.posture(&domain).await);
         self.gate.count_posture(&caller, self.now);
         self.log_posture(&caller, &posture);
@@ -144,7 +148,7 @@ impl Asked<'_> {
 
     /// In the order of the items; `None` for one that is no text.
     async fn judge_batch<'b>(&self, batch: &'b BatchQuestion, context: &Context<'_>) -> Vec<(&'b str, Option<Judged>)> {
-        let items: Vec<_> = batch.emails.iter().map(|email| self.judge_item(email.as_str(), context)).collect();
+        let items: Vec<_> = batch.emails.iter().map(|email| self.judge_item(email.as_deref(), context)).collect();
         stream::iter(items).buffered(CONCURRENT_LOOKUPS).collect().await
     }
 

@@ -89,9 +89,8 @@ fn all(qualifier: Qualifier) -> &'static str {
 }
 
 fn dkim(dkim: &DkimPosture) -> Value {
-    let records: Vec<&str> = dkim.keys.iter().map(|key| key.record.as_str()).collect();
     let keys: Vec<Value> = dkim.keys.iter().map(selector_key).collect();
-    let common = common(dkim.state, Some(records.join("\n").as_str()).filter(|record| !record.is_empty()));
+    let common = common(dkim.state, dkim.record.as_deref());
     with(common, json!({"selectors_tried": SELECTORS.len(), "absence": "proves_nothing", "keys": keys}))
 }
 

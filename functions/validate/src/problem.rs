@@ -14,7 +14,7 @@ use serde::Serialize;
 use crate::{
     answer::{policy_field, to_body},
     caller::{Caller, SCOPE},
-    question::MAX_BODY_OCTETS,
+    question::{MAX_BODY_OCTETS, POSTURE_PERMITS},
 };
 
 /// Why a request gets no verdict.
@@ -24,6 +24,8 @@ pub(crate) enum ValidateError {
     BadRequest { detail: String },
     #[error("this client can be granted at most {largest} addresses in one batch")]
     BatchTooLarge { largest: u64 },
+    #[error("a posture costs {POSTURE_PERMITS} permits, and this client can be granted at most {largest} at once")]
+    QuotaTooSmall { largest: u64 },
     #[error("the request carries no valid credential")]
     Unauthenticated,
     #[error("the bearer token is not accepted")]
@@ -90,6 +92,7 @@ impl From<&ValidateError> for Problem {
         match error {
             ValidateError::BadRequest { .. } => Self::new(400, "bad-request", "Bad request", detail),
             ValidateError::BatchTooLarge { .. } => Self::new(400, "batch-too-large", "Batch too large", detail),
+            ValidateError::QuotaTooSmall { .. } => Self::new(400, "quota-too-small", "Quota too small", detail),
             ValidateError::Unauthenticated => Self::unauthenticated("Bearer", detail),
             // Which of its doors a token failed at is for the log (RFC 6750 §3.1).
             ValidateError::InvalidToken(_) => Self::unauthenticated("Bearer error=\"invalid_token\"", detail),

@@ -7,7 +7,7 @@ use gatepost::{
 };
 use lambda_http::{Body, Request, http::header::CONTENT_TYPE};
 use serde::Deserialize;
-use serde_json::error::Category;
+use serde_json::{error::Category, value::RawValue};
 
 use crate::problem::ValidateError;
 
@@ -16,6 +16,9 @@ pub const MAX_BODY_OCTETS: usize = 64 * 1024;
 
 /// Addresses that one batch may hold.
 pub const MAX_BATCH: usize = 100;
+
+/// Permits that one posture costs: it asks up to a hundred questions, an address eight.
+pub const POSTURE_PERMITS: u64 = 10;
 
 /// `POST /v1/validate`.
 pub(crate) struct Question {
@@ -26,8 +29,8 @@ pub(crate) struct Question {
 
 /// `POST /v1/validate/batch`.
 pub(crate) struct BatchQuestion {
-    /// Strings, or whatever else was sent: each item fails alone.
-    pub(crate) emails: Vec<serde_json::Value>,
+    /// `None` for what is no string: each item fails alone.
+    pub(crate) emails: Vec<Option<String>>,
     pub(crate) flow: Flow,
 }
 
@@ -40,7 +43,8 @@ struct QuestionBody {
 
 #[derive(Deserialize)]
 struct BatchBody {
-    emails: Vec<serde_json::Value>,
+    /// Unread: half a surrogate pair in one of them would make all of the body unreadable.
+    emails: Vec<Box<RawValue>>,
     flow: Option<String>,
 }
 
@@ -58,8 +62,9 @@ impl Question {
 impl BatchQuestion {
     pub(crate) fn parse(request: &Request) -> Result<Self, ValidateError> {
         let BatchBody { emails, flow: named } = json_body(request)?;
+        let text = |item: Box<RawValue>| serde_json::from_str(item.get()).ok();
         match emails.len() {
-            1..=MAX_BATCH => Ok(Self { emails, flow: flow(named)? }),
+            1..=MAX_BATCH => Ok(Self { emails: emails.into_iter().map(text).collect(), flow: flow(named)? }),
             found => Err(bad_request(format!("a batch holds 1 to {MAX_BATCH} addresses, not {found}"))),
         }
     }

@@ -34,6 +34,10 @@ pub const MAX_KEY_QUESTIONS: usize = 15;
 /// failures: 100 queries at most.
 pub const MAX_DMARC_QUESTIONS: usize = 20;
 
+/// Answers that one instance keeps. They are kept whole, 1 MB each when a sender is hostile, so that 64 MB of 1,024 may go;
+/// and they are enough for the keys and policies of those who write again and again.
+const CACHED_ANSWERS: u64 = 64;
+
 /// For SPF as a whole, for all keys of the message, and after these for DMARC.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(7);
 
@@ -74,7 +78,7 @@ impl Authenticator {
     /// # Errors
     /// When the system's resolver configuration cannot be read.
     pub fn new(server: NameServer, timeout: Duration) -> Result<Self, NetError> {
-        Ok(Self { resolver: resolver(server, timeout)? })
+        Ok(Self { resolver: resolver(server, timeout, CACHED_ANSWERS)? })
     }
 
     /// `check_host` (RFC 7208 §4) for the envelope sender, or for `postmaster@HELO` when there is none. What is not known

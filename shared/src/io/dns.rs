@@ -2,6 +2,7 @@
 
 use std::{
     net::{IpAddr, SocketAddr},
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
@@ -11,11 +12,13 @@ use hickory_resolver::{
     net::{DnsError, NetError, runtime::TokioRuntimeProvider},
     proto::{
         op::ResponseCode,
-        rr::{RData, RecordType},
+        rr::{Name, RData, Record, RecordType},
     },
     system_conf::read_system_conf,
 };
+use tokio::time::Instant;
 
+use super::hosts_cache::{HostsCache, LONGEST_NEGATIVE_TTL, LONGEST_TTL, Lifetime};
 use crate::{
     address::Domain,
     mail_hosts::{Hosts, MailHost, MailHosts},
@@ -30,14 +33,15 @@ const MOST_NAME_SERVERS: usize = 8;
 /// So many of the most preferred MX hosts are resolved, to tell whether any can be reached from the internet.
 const RESOLVED_MX_HOSTS: usize = 3;
 
-/// Answers that one instance keeps.
-const CACHED_ANSWERS: u64 = 10_000;
+/// Of each mail host, and of a domain without MX records.
+const MOST_ADDRESSES: usize = 8;
 
-/// No answer is believed for longer than this, whatever its TTL says.
-const LONGEST_TTL: Duration = Duration::from_secs(3_600);
+/// A name may be longer in text than on the wire, but only with octets that no name of a host has.
+const MOST_NAME_OCTETS: usize = 253;
 
-/// "No such name" and its like are asked again after this: somebody may just have set the domain up.
-const LONGEST_NEGATIVE_TTL: Duration = Duration::from_secs(60);
+/// Domains whose hosts one instance remembers. Within the bounds above one takes 9 kB at most, and all of them 90 MB of a
+/// function that has 256 MB; real ones take less than a tenth of that.
+const REMEMBERED_DOMAINS: usize = 10_000;
 
 /// Who answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,7 +53,7 @@ pub enum NameServer {
 }
 
 /// Whether the name servers of a domain are of interest.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum NameServers {
     Wanted,
     Omitted,
@@ -61,10 +65,11 @@ pub struct Dns {
     pub(super) resolver: TokioResolver,
     /// For all queries of one question together.
     deadline: Duration,
+    remembered: Arc<Mutex<HostsCache<(Domain, NameServers)>>>,
 }
 
 enum Answer {
-    Records(Vec<RData>),
+    Records { data: Vec<RData>, ttl: Duration },
     NoRecords,
     NxDomain,
     Failed,
@@ -76,68 +81,102 @@ impl Dns {
     /// # Errors
     /// When the system's configuration cannot be read.
     pub fn new(server: NameServer, timeout: Duration) -> Result<Self, NetError> {
-        Ok(Self { resolver: resolver(server, timeout)?, deadline: timeout * 3 })
+        let resolver = resolver(server, timeout, 0)?;
+        let remembered = Arc::new(Mutex::new(HostsCache::new(REMEMBERED_DOMAINS)));
+        Ok(Self { resolver, deadline: timeout * 3, remembered })
     }
 
-    /// Mail hosts, and when asked for, the name servers of the domain at the same time. At most 10 queries: MX, NS, and
-    /// A and AAAA of three mail hosts, or of the domain itself.
+    /// Mail hosts, and when asked for, the name servers of the domain at the same time. At most 8 questions: MX, NS, and
+    /// A and AAAA of three mail hosts, or of the domain itself. A name with neither records nor an SOA record costs one
+    /// more. What was found shortly before is remembered.
     pub async fn hosts(&self, domain: &Domain, name_servers: NameServers) -> Hosts {
-        match name_servers {
-            NameServers::Omitted => self.mail_hosts(domain).await.into(),
-            NameServers::Wanted => {
-                let (mail, name_servers) = tokio::join!(self.mail_hosts(domain), self.name_servers(domain));
-                Hosts { mail, name_servers }
-            }
+        let question = (domain.clone(), name_servers);
+        if let Some(hosts) = self.remembered().get(&question, Instant::now()) {
+            return hosts;
         }
+        let (hosts, lifetime) = match name_servers {
+            NameServers::Omitted => {
+                let (mail, lifetime) = self.mail_hosts(domain).await;
+                (mail.into(), lifetime)
+            }
+            NameServers::Wanted => {
+                let ((mail, of_mail), (name_servers, of_name_servers)) =
+                    tokio::join!(self.mail_hosts(domain), self.name_servers(domain));
+                (Hosts { mail, name_servers }, of_mail.and(of_name_servers))
+            }
+        };
+        self.remembered().insert(question, &hosts, lifetime, Instant::now());
+        hosts
     }
 
-    async fn name_servers(&self, domain: &Domain) -> Vec<String> {
+    fn remembered(&self) -> std::sync::MutexGuard<'_, HostsCache<(Domain, NameServers)>> {
+        self.remembered.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn name_servers(&self, domain: &Domain) -> (Vec<String>, Lifetime) {
         let name = format!("{}.", domain.as_str());
         let answer = tokio::time::timeout(self.deadline, self.answer(&name, RecordType::NS)).await;
-        let Ok(Answer::Records(records)) = answer else { return Vec::new() };
-        records.iter().take(MOST_NAME_SERVERS).filter_map(name_server).collect()
+        match answer.unwrap_or(Answer::Failed) {
+            Answer::Records { data, ttl } => {
+                (data.iter().filter_map(name_server).take(MOST_NAME_SERVERS).collect(), Lifetime::of_records(ttl))
+            }
+            // Most names are no zone of their own.
+            Answer::NoRecords | Answer::NxDomain => (Vec::new(), Lifetime::LONGEST),
+            Answer::Failed => (Vec::new(), Lifetime::OF_GAPS),
+        }
     }
 
     /// MX, null MX, or the implicit MX of an address record (RFC 5321 §5.1, RFC 7505).
-    pub async fn mail_hosts(&self, domain: &Domain) -> MailHosts {
+    async fn mail_hosts(&self, domain: &Domain) -> (MailHosts, Lifetime) {
         let name = format!("{}.", domain.as_str());
         let question = async {
             match self.answer(&name, RecordType::MX).await {
-                Answer::Records(records) => self.explicit(records).await,
-                Answer::NoRecords => self.implicit(&name).await,
-                Answer::NxDomain => MailHosts::NxDomain,
-                Answer::Failed => MailHosts::TempError,
+                Answer::Records { data, ttl } => {
+                    let (mail, of_addresses) = self.explicit(data).await;
+                    (mail, of_addresses.and(Lifetime::of_records(ttl)))
+                }
+                Answer::NoRecords => (self.implicit(&name).await, Lifetime::OF_GAPS),
+                Answer::NxDomain => (MailHosts::NxDomain, Lifetime::OF_GAPS),
+                Answer::Failed => (MailHosts::TempError, Lifetime::NONE),
             }
         };
-        tokio::time::timeout(self.deadline, question).await.unwrap_or(MailHosts::TempError)
+        match tokio::time::timeout(self.deadline, question).await {
+            Ok((mail, lifetime)) if mail != MailHosts::TempError => (mail, lifetime),
+            Ok(_) | Err(_) => (MailHosts::TempError, Lifetime::NONE),
+        }
     }
 
-    async fn explicit(&self, records: Vec<RData>) -> MailHosts {
-        let mut hosts: Vec<MailHost> = records.into_iter().filter_map(mail_host).collect();
+    async fn explicit(&self, data: Vec<RData>) -> (MailHosts, Lifetime) {
+        let mut hosts: Vec<MailHost> = data.iter().filter_map(mail_host).collect();
+        // A null MX stands alone (RFC 7505 §3); beside others it names no host.
+        hosts.retain(|host| !host.name.is_empty());
+        if hosts.is_empty() {
+            return (MailHosts::NullMx, Lifetime::LONGEST);
+        }
         hosts.sort_by(|one, other| (one.preference, &one.name).cmp(&(other.preference, &other.name)));
         hosts.truncate(MOST_MX_HOSTS);
-        match hosts.as_slice() {
-            [] => return MailHosts::NoMailHost,
-            [only] if only.name.is_empty() => return MailHosts::NullMx,
-            _ => {}
-        }
-        let lookups = hosts.iter_mut().take(RESOLVED_MX_HOSTS).map(|host| self.resolve(host));
-        futures_util::future::join_all(lookups).await;
-        MailHosts::Mx(hosts)
+        let named = hosts.iter_mut().take(RESOLVED_MX_HOSTS).filter(|host| host.addresses.is_none());
+        let lifetimes = futures_util::future::join_all(named.map(|host| self.resolve(host))).await;
+        (MailHosts::Mx(hosts), lifetimes.into_iter().fold(Lifetime::LONGEST, Lifetime::and))
     }
 
-    async fn resolve(&self, host: &mut MailHost) {
+    async fn resolve(&self, host: &mut MailHost) -> Lifetime {
         let name = format!("{}.", host.name);
         let (v4, v6) = tokio::join!(self.answer(&name, RecordType::A), self.answer(&name, RecordType::AAAA));
-        host.addresses = addresses(v4);
-        host.addresses.extend(addresses(v6));
+        let is_unknown = matches!((&v4, &v6), (Answer::Failed, _) | (_, Answer::Failed));
+        let lifetime = if is_unknown { Lifetime::OF_GAPS } else { v4.lifetime().and(v6.lifetime()) };
+        let found = addresses(&[v4, v6]);
+        match found.is_empty() {
+            true => host.addresses = if is_unknown { None } else { Some(Vec::new()) },
+            false => host.addresses = Some(found),
+        }
+        if host.has_no_address() { Lifetime::OF_GAPS } else { lifetime }
     }
 
     async fn implicit(&self, name: &str) -> MailHosts {
         let (v4, v6) = tokio::join!(self.answer(name, RecordType::A), self.answer(name, RecordType::AAAA));
         let is_unknown = matches!((&v4, &v6), (Answer::Failed, _) | (_, Answer::Failed));
-        let mut found = addresses(v4);
-        found.extend(addresses(v6));
+        let found = addresses(&[v4, v6]);
         match found.is_empty() {
             false => MailHosts::Implicit(found),
             true if is_unknown => MailHosts::TempError,
@@ -147,42 +186,74 @@ impl Dns {
 
     async fn answer(&self, name: &str, kind: RecordType) -> Answer {
         match self.resolver.lookup(name, kind).await {
-            Ok(lookup) => {
-                let records = lookup.answers().iter().filter(|record| record.record_type() == kind);
-                let records: Vec<RData> = records.map(|record| record.data.clone()).collect();
-                if records.is_empty() { Answer::NoRecords } else { Answer::Records(records) }
-            }
+            Ok(lookup) => Answer::of(lookup.answers(), kind),
             Err(NetError::Dns(DnsError::NoRecordsFound(none))) => match none.response_code {
                 ResponseCode::NXDomain => Answer::NxDomain,
+                // Who has no records says so with an SOA record (RFC 2308 §2.2), and hickory, which gives up on aliases that
+                // go round in circles, without one.
+                ResponseCode::NoError if none.soa.is_none() && self.is_alias(name).await => Answer::Failed,
                 ResponseCode::NoError => Answer::NoRecords,
                 _ => Answer::Failed,
             },
             Err(_) => Answer::Failed,
         }
     }
+
+    async fn is_alias(&self, name: &str) -> bool {
+        self.resolver.lookup(name, RecordType::CNAME).await.is_ok()
+    }
 }
 
-fn mail_host(record: RData) -> Option<MailHost> {
-    let RData::MX(mx) = record else { return None };
-    let name = mx.exchange.to_ascii().trim_end_matches('.').to_ascii_lowercase();
-    Some(MailHost { name, preference: mx.preference, addresses: Vec::new() })
+impl Answer {
+    /// Of the type that was asked for; they are good for as long as the aliases that led to them.
+    fn of(records: &[Record], kind: RecordType) -> Self {
+        let counts = |record: &&Record| [kind, RecordType::CNAME].contains(&record.record_type());
+        let ttl = records.iter().filter(counts).map(|record| record.ttl).min().unwrap_or(0);
+        let of_kind = records.iter().filter(|record| record.record_type() == kind);
+        let data: Vec<RData> = of_kind.map(|record| record.data.clone()).collect();
+        match data.is_empty() {
+            true => Self::NoRecords,
+            false => Self::Records { data, ttl: Duration::from_secs(u64::from(ttl)) },
+        }
+    }
+
+    /// That one family of addresses is missing says little: most hosts have no IPv6.
+    fn lifetime(&self) -> Lifetime {
+        if let Self::Records { ttl, .. } = self { Lifetime::of_records(*ttl) } else { Lifetime::LONGEST }
+    }
 }
 
-fn name_server(record: &RData) -> Option<String> {
-    let RData::NS(name) = record else { return None };
-    Some(name.to_ascii().trim_end_matches('.').to_ascii_lowercase())
+/// What cannot be the name of a host has no address, and nobody needs to ask.
+fn mail_host(data: &RData) -> Option<MailHost> {
+    let RData::MX(mx) = data else { return None };
+    let mut name = host_name(&mx.exchange);
+    let is_no_name = MOST_NAME_OCTETS < name.len() || name.parse::<IpAddr>().is_ok();
+    // In ASCII every octet is a character.
+    name.truncate(MOST_NAME_OCTETS);
+    Some(MailHost { name, preference: mx.preference, addresses: is_no_name.then(Vec::new) })
 }
 
-fn addresses(answer: Answer) -> Vec<IpAddr> {
-    let Answer::Records(records) = answer else { return Vec::new() };
-    records.iter().filter_map(RData::ip_addr).collect()
+fn name_server(data: &RData) -> Option<String> {
+    let RData::NS(name) = data else { return None };
+    Some(host_name(name)).filter(|name| name.len() <= MOST_NAME_OCTETS)
 }
 
-/// A resolver with a cache of its own. `timeout` is for a query, which is sent up to three times within it.
+fn host_name(name: &Name) -> String {
+    name.to_ascii().trim_end_matches('.').to_ascii_lowercase()
+}
+
+fn addresses(answers: &[Answer]) -> Vec<IpAddr> {
+    let data =
+        answers.iter().flat_map(|answer| if let Answer::Records { data, .. } = answer { data.as_slice() } else { &[] });
+    data.filter_map(RData::ip_addr).take(MOST_ADDRESSES).collect()
+}
+
+/// `timeout` is for a query, which is sent up to three times within it. hickory bounds its cache in answers, not in octets,
+/// and a message of 64 kB becomes 1 MB of records: whoever can bound what came of the answers keeps none of them.
 ///
 /// # Errors
 /// When the system's configuration cannot be read.
-pub(super) fn resolver(server: NameServer, timeout: Duration) -> Result<TokioResolver, NetError> {
+pub(super) fn resolver(server: NameServer, timeout: Duration, cached_answers: u64) -> Result<TokioResolver, NetError> {
     let (config, mut options) = match server {
         NameServer::System => read_system_conf()?,
         NameServer::At(address) => (only(address), ResolverOpts::default()),
@@ -190,7 +261,7 @@ pub(super) fn resolver(server: NameServer, timeout: Duration) -> Result<TokioRes
     options.timeout = timeout;
     // One: within its time hickory sends a query over UDP again.
     options.attempts = 0;
-    options.cache_size = CACHED_ANSWERS;
+    options.cache_size = cached_answers;
     options.positive_max_ttl = Some(LONGEST_TTL);
     options.negative_max_ttl = Some(LONGEST_NEGATIVE_TTL);
     options.use_hosts_file = ResolveHosts::Never;

@@ -4,6 +4,7 @@ pub mod aws;
 pub mod callers;
 pub mod counters;
 pub mod dns;
+mod hosts_cache;
 pub mod jwks;
 pub mod key_register;
 pub mod keys;

@@ -3,7 +3,7 @@
 use super::{
     dmarc::{DmarcPosture, is_enforced},
     finding::{Finding, FindingCode},
-    place::{Place, Wanted},
+    place::{Place, Wanted, shown},
     recorded::Recorded,
 };
 use crate::tag_list::{TagList, TagListFault};
@@ -57,7 +57,7 @@ fn https(uri: &str, tag: &'static str) -> Result<Option<String>, BimiError> {
         scheme.eq_ignore_ascii_case("https://") && !rest.is_empty() && rest.bytes().all(|o| o.is_ascii_graphic());
     match uri.is_empty() {
         true => Ok(None),
-        false if is_https => Ok(Some(uri.to_owned())),
+        false if is_https => Ok(Some(shown(uri.as_bytes()))),
         false => Err(BimiError::NotHttps(tag)),
     }
 }

@@ -3,17 +3,24 @@
 use super::{
     finding::{Finding, FindingCode},
     key_record::{KeyKind, KeyRecord, is_key_record},
-    place::{Found, State, shown, shown_together},
+    place::{Found, State, shown_lines, shown_up_to},
     recorded::{Recorded, key_name},
     selector::SELECTORS,
 };
 use crate::rsa_key::{MIN_RSA_BITS, STRONG_RSA_BITS};
+
+/// Of the record of one selector; an RSA key of 4,096 bits takes 750.
+const MAX_RECORD_OCTETS: usize = 1_024;
+/// Of all records together: twenty keys of the usual length.
+const MAX_RECORDS_OCTETS: usize = 8_192;
 
 /// The keys that were found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DkimPosture {
     /// `Unanswered` without a usable key or a wrong one: nobody knows then whether the domain signs.
     pub state: State,
+    /// All records, one a line.
+    pub record: Option<String>,
     /// Of selectors in the order of [`SELECTORS`].
     pub keys: Vec<SelectorKey>,
 }
@@ -43,17 +50,20 @@ pub(super) fn judge(recorded: &Recorded, findings: &mut Vec<Finding>) -> DkimPos
     } else {
         State::Unanswered
     };
-    DkimPosture { state, keys }
+    let record = shown_lines(keys.iter().flat_map(|key| key.record.lines()).map(str::as_bytes), MAX_RECORDS_OCTETS);
+    DkimPosture { state, record, keys }
 }
 
 fn key(recorded: &Recorded, selector: &'static str, findings: &mut Vec<Finding>) -> Option<SelectorKey> {
     let name = key_name(selector, recorded.domain.as_str());
     let (record, parsed) = match recorded.place(&name, is_key_record) {
         Found::Unanswered | Found::Nothing => return None,
-        Found::One(text) => (shown(&text), KeyRecord::parse(&text).map_err(|error| error.to_string())),
+        Found::One(text) => {
+            (shown_up_to(&text, MAX_RECORD_OCTETS), KeyRecord::parse(&text).map_err(|error| error.to_string()))
+        }
         Found::Several(texts) => {
             let error = format!("there are {} key records, and nothing says which one counts", texts.len());
-            (shown_together(&texts).unwrap_or_default(), Err(error))
+            (shown_lines(texts.iter().map(Vec::as_slice), MAX_RECORD_OCTETS).unwrap_or_default(), Err(error))
         }
     };
     findings.extend(match &parsed {

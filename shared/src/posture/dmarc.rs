@@ -3,7 +3,7 @@
 use super::{
     dmarc_policy::Policy,
     finding::{Finding, FindingCode},
-    place::{Found, Place, State, Wanted, shown},
+    place::{Found, Place, State, Wanted, shown_items},
     recorded::Recorded,
     report::{consent_name, domains, reported_to, strangers},
     stray,
@@ -24,7 +24,7 @@ pub struct DmarcPosture {
     pub mode: Mode,
     pub dkim_alignment: Alignment,
     pub spf_alignment: Alignment,
-    /// As written.
+    /// As written; the first 20.
     pub rua: Vec<String>,
     pub ruf: Vec<String>,
     /// The domain above whose record it is.
@@ -145,7 +145,7 @@ fn walk(domain: &str, at: impl Fn(&str) -> Found) -> Option<Vec<(&str, Record)>>
 fn posture(text: &[u8], inherited_from: Option<String>) -> Result<DmarcPosture, DmarcError> {
     let record = Record::parse(text)?;
     let Assessment { own, subdomains, nonexistent, mode } = record.assessment.ok_or(DmarcError::NoPolicy)?;
-    let written = |tag| reported_to(text, tag).into_iter().map(|recipient| shown(recipient.uri.as_bytes())).collect();
+    let written = |tag| shown_items(reported_to(text, tag).iter().map(|recipient| recipient.uri.as_str()));
     Ok(DmarcPosture {
         policy: if inherited_from.is_some() { subdomains } else { own },
         subdomain_policy: subdomains,

@@ -1,6 +1,18 @@
 //! Every finding about a posture: a stable code, how grave it is, and what it costs.
 
+use std::collections::BTreeMap;
+
+use super::place::shown_up_to;
 use crate::address::Domain;
+
+/// Findings of one code that are told one by one.
+const MAX_OF_A_CODE: usize = 10;
+/// What all findings together may take, in octets: some thirty of the usual length, and more than one of the longest.
+const MAX_OCTETS: usize = 32_768;
+/// What stands around the texts of one finding on the wire.
+const FRAME_OCTETS: usize = 128;
+/// Of each text; what a record is to be replaced by stands in it whole.
+const MAX_TEXT_OCTETS: usize = 4_096;
 
 /// How grave a finding is. Ordered: the later, the graver.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -77,12 +89,37 @@ pub struct Finding {
 
 impl Finding {
     pub(super) fn new(code: FindingCode, detail: impl Into<String>, fix: impl Into<String>) -> Self {
-        Self { code, detail: detail.into(), fix: fix.into() }
+        let text = |text: String| shown_up_to(text.as_bytes(), MAX_TEXT_OCTETS);
+        Self { code, detail: text(detail.into()), fix: text(fix.into()) }
     }
 
     /// Points of its part.
     pub(super) fn cost(&self) -> u32 {
         self.code.points()
+    }
+
+    /// As many as somebody reads, however many a zone provokes: the first of each code, and how many more there are.
+    pub(super) fn bounded(findings: Vec<Self>) -> Vec<Self> {
+        let (mut told, mut octets): (Vec<Self>, usize) = (Vec::new(), 0);
+        let mut untold: BTreeMap<FindingCode, usize> = BTreeMap::new();
+        for finding in findings {
+            let of_code = told.iter().filter(|other| other.code == finding.code).count();
+            let size = finding.detail.len() + finding.fix.len() + FRAME_OCTETS;
+            if of_code < MAX_OF_A_CODE && octets + size <= MAX_OCTETS {
+                octets += size;
+                told.push(finding);
+            } else {
+                *untold.entry(finding.code).or_default() += 1;
+            }
+        }
+        told.extend(untold.into_iter().map(|(code, count)| Self::more(code, count)));
+        told.sort_by_key(|finding| std::cmp::Reverse(finding.code.severity()));
+        told
+    }
+
+    fn more(code: FindingCode, count: usize) -> Self {
+        let detail = format!("{count} more: {}", code.summary());
+        Self::new(code, detail, "Correct what is named first, and ask again for what is left.")
     }
 
     pub(super) fn nonexistent(domain: &Domain) -> Self {
@@ -147,6 +184,7 @@ finding_codes! {
     MxMissing = "mx_missing", Mx, Warning, 5, "The domain neither names a mail host nor says that it takes no mail.";
     MxNull = "mx_null", Mx, Info, 0, "The domain says that it takes no mail (RFC 7505).";
     MxNullBesideHosts = "mx_null_beside_hosts", Mx, Error, 10, "A null MX stands beside mail hosts (RFC 7505 §3).";
+    MxManyHosts = "mx_many_hosts", Mx, Info, 0, "There are more MX records than are looked at.";
     MxDuplicateHost = "mx_duplicate_host", Mx, Warning, 2, "A mail host is named twice.";
     MxIpAddress = "mx_ip_address", Mx, Error, 10, "An MX record names an IP address instead of a host (RFC 5321 §5.1).";
     MxHostWithoutAddress = "mx_host_without_address", Mx, Error, 5, "A mail host has no address.";
@@ -224,6 +262,21 @@ mod tests {
             let begins = written.replace('_', "").starts_with(&part);
             assert!(begins || *code == FindingCode::DnsUnanswered, "{written}");
         }
+    }
+
+    #[test]
+    fn ten_findings_of_a_code_are_told_and_how_many_more_there_are() {
+        use FindingCode::*;
+        let of = |code, count, text: &str| (0..count).map(move |_| Finding::new(code, text, "")).collect::<Vec<_>>();
+        let findings = [of(MxIpAddress, 2_200, "x"), of(SpfPtr, 10, "x"), of(BimiMissing, 1, "x")].concat();
+        let told = Finding::bounded(findings);
+        let codes: Vec<FindingCode> = told.iter().map(|finding| finding.code).collect();
+        assert_eq!(codes, [&[MxIpAddress; 11][..], &[SpfPtr; 10], &[BimiMissing]].concat());
+        assert!(told[10].detail.starts_with("2190 more: "), "{}", told[10].detail);
+        let long = Finding::bounded([of(SpfPtr, 20, &"x".repeat(9_000)), of(BimiMissing, 1, "x")].concat());
+        let sizes: Vec<usize> = long.iter().map(|finding| finding.detail.len()).collect();
+        assert!(sizes[..7].iter().all(|size| *size == 4_096 + "…".len()), "{sizes:?}");
+        assert_eq!((long.len(), long[7].detail.starts_with("13 more: ")), (9, true), "{sizes:?}");
     }
 
     #[test]

@@ -68,7 +68,7 @@ pub struct Posture {
     pub tls_rpt: Place<TlsRptRecord>,
     pub bimi: Place<BimiRecord>,
     pub dnssec: DnssecPosture,
-    /// The gravest first, otherwise in the order of the parts.
+    /// The gravest first, otherwise in the order of the parts. At most ten of a code, and how many more there are.
     pub findings: Vec<Finding>,
 }
 
@@ -103,6 +103,7 @@ impl Posture {
         }
         findings.sort_by_key(|finding| std::cmp::Reverse(finding.code.severity()));
         let score = Score::of(&findings, &unjudged);
+        let findings = Finding::bounded(findings);
         let domain = recorded.domain.clone();
         Self { domain, score, mx, spf, dkim, dmarc, mta_sts, tls_rpt, bimi, dnssec, findings }
     }

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, net::IpAddr};
 
 use super::{
     finding::{Finding, FindingCode},
-    place::State,
+    place::{State, shown_item},
     recorded::Recorded,
 };
 use crate::{
@@ -14,8 +14,10 @@ use crate::{
 
 /// The most preferred hosts are looked up, no more.
 pub(super) const MAX_RESOLVED_HOSTS: usize = 5;
-/// Of the others no more than so many are shown.
-const MAX_SHOWN_HOSTS: usize = 20;
+/// Of the others no more than so many are judged.
+const MAX_HOSTS: usize = 20;
+/// Addresses of one host.
+const MAX_ADDRESSES: usize = 8;
 
 /// The MX records.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,7 +48,7 @@ impl MxPosture {
 /// Names whose addresses are to be looked up.
 pub(super) fn hosts_to_resolve(recorded: &Recorded) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
-    for MxHost { name, .. } in hosts(recorded).unwrap_or_default() {
+    for MxHost { name, .. } in hosts(recorded).map(|hosts| hosts.preferred).unwrap_or_default() {
         if !name.is_empty() && !is_ip_address(&name) && !names.contains(&name) {
             names.push(name);
         }
@@ -56,12 +58,12 @@ pub(super) fn hosts_to_resolve(recorded: &Recorded) -> Vec<String> {
 }
 
 pub(super) fn judge(recorded: &Recorded, findings: &mut Vec<Finding>) -> MxPosture {
-    let Some(mut hosts) = hosts(recorded) else {
+    let Some(Hosts { preferred: hosts, count, is_null }) = hosts(recorded) else {
         return MxPosture { state: State::Unanswered, hosts: Vec::new(), is_null: false };
     };
     let before = findings.len();
-    let is_null = hosts.iter().any(|host| host.name.is_empty());
-    findings.extend(number_finding(recorded.domain.as_str(), &hosts, is_null));
+    findings.extend(number_finding(recorded.domain.as_str(), count, is_null));
+    findings.extend(many(recorded.domain.as_str(), count));
     findings.extend(duplicates(&hosts));
     findings.extend(hosts.iter().filter_map(|host| host_finding(recorded.domain.as_str(), host)));
     let is_wrong = findings
@@ -73,22 +75,33 @@ pub(super) fn judge(recorded: &Recorded, findings: &mut Vec<Finding>) -> MxPostu
         false if is_wrong => State::Invalid,
         false => State::Valid,
     };
-    hosts.truncate(MAX_SHOWN_HOSTS);
     MxPosture { state, hosts, is_null }
 }
 
-fn hosts(recorded: &Recorded) -> Option<Vec<MxHost>> {
+/// What the MX records say.
+struct Hosts {
+    /// No more than are judged.
+    preferred: Vec<MxHost>,
+    /// Of all records.
+    count: usize,
+    is_null: bool,
+}
+
+fn hosts(recorded: &Recorded) -> Option<Hosts> {
     let data = recorded.data(recorded.domain.as_str(), QuestionKind::Mx)?;
-    let host = |data: &Data| match data {
-        Data::MailHost { preference, name } => {
-            let name = name.to_ascii_lowercase();
-            Some(MxHost { preference: *preference, addresses: addresses(recorded, &name), name })
-        }
+    let record = |data: &Data| match data {
+        Data::MailHost { preference, name } => Some((*preference, name.to_ascii_lowercase())),
         _ => None,
     };
-    let mut hosts: Vec<MxHost> = data.iter().filter_map(host).collect();
-    hosts.sort();
-    Some(hosts)
+    let mut records: Vec<(u16, String)> = data.iter().filter_map(record).collect();
+    let (count, is_null) = (records.len(), records.iter().any(|(_, name)| name.is_empty()));
+    records.sort();
+    records.truncate(MAX_HOSTS);
+    let host = |(preference, name): (u16, String)| {
+        let addresses = addresses(recorded, &name);
+        MxHost { preference, name: shown_item(&name), addresses }
+    };
+    Some(Hosts { preferred: records.into_iter().map(host).collect(), count, is_null })
 }
 
 /// Known when neither family was left unanswered, or one of them has an address.
@@ -96,13 +109,13 @@ fn addresses(recorded: &Recorded, name: &str) -> Option<Vec<IpAddr>> {
     let families = [QuestionKind::A, QuestionKind::Aaaa].map(|kind| recorded.data(name, kind));
     let is_known = families.iter().all(Option::is_some);
     let address = |data: &Data| if let Data::Address(address) = data { Some(*address) } else { None };
-    let found: Vec<IpAddr> = families.into_iter().flatten().flatten().filter_map(address).collect();
+    let found: Vec<IpAddr> = families.into_iter().flatten().flatten().filter_map(address).take(MAX_ADDRESSES).collect();
     (is_known || !found.is_empty()).then_some(found)
 }
 
-fn number_finding(domain: &str, hosts: &[MxHost], is_null: bool) -> Option<Finding> {
+fn number_finding(domain: &str, count: usize, is_null: bool) -> Option<Finding> {
     let finding = |code, detail: String, fix: String| Some(Finding::new(code, detail, fix));
-    match (hosts.len(), is_null) {
+    match (count, is_null) {
         (0, _) => finding(
             FindingCode::MxMissing,
             format!("{domain} has no MX record; senders fall back to its own address."),
@@ -123,6 +136,12 @@ fn number_finding(domain: &str, hosts: &[MxHost], is_null: bool) -> Option<Findi
         ),
         (_, false) => None,
     }
+}
+
+fn many(domain: &str, count: usize) -> Option<Finding> {
+    let detail = format!("{domain} has {count} MX records; the {MAX_HOSTS} most preferred were looked at.");
+    let fix = format!("Delete the MX records of {domain} that no sender gets to.");
+    (MAX_HOSTS < count).then(|| Finding::new(FindingCode::MxManyHosts, detail, fix))
 }
 
 fn duplicates(hosts: &[MxHost]) -> Vec<Finding> {
@@ -191,6 +210,21 @@ mod tests {
             let codes: Vec<FindingCode> = findings.iter().map(|finding| finding.code).collect();
             assert_eq!((posture.state, codes.as_slice()), (state, expected), "{zone}");
         }
+    }
+
+    #[test]
+    fn of_many_records_the_most_preferred_are_judged_and_all_are_counted() {
+        let mut zone: String = (0..2_200).map(|n| format!("x.example MX {n} 192.0.2.1{n:04}.x.example\n")).collect();
+        zone += "x.example MX 60000 .\n";
+        zone.extend((0..40).map(|n| format!("192.0.2.10000.x.example A 192.0.2.{n}\n")));
+        let recorded = recorded("x.example", &zone);
+        let mut findings = Vec::new();
+        let posture = judge(&recorded, &mut findings);
+        assert_eq!((posture.hosts.len(), posture.is_null), (20, true));
+        assert_eq!(posture.hosts[0].addresses.as_ref().map(Vec::len), Some(8));
+        let many = findings.iter().find(|finding| finding.code == FindingCode::MxManyHosts).expect("a finding");
+        assert_eq!(many.detail, "x.example has 2201 MX records; the 20 most preferred were looked at.");
+        assert_eq!(hosts_to_resolve(&recorded).len(), MAX_RESOLVED_HOSTS);
     }
 
     #[test]

@@ -6,8 +6,12 @@ use super::finding::{Finding, FindingCode};
 
 /// Of a record that is shown no more than so many octets; the longest useful ones have a few hundred.
 const MAX_SHOWN_OCTETS: usize = 2_048;
-/// Of several records no more than so many are shown.
+/// Of several records no more than so many are shown, all together no longer than one.
 const MAX_SHOWN_RECORDS: usize = 10;
+/// Items of a list in a record.
+const MAX_SHOWN_ITEMS: usize = 20;
+/// Of one of them; longer ones than a name are rare.
+const MAX_ITEM_OCTETS: usize = 256;
 
 /// What stands at a place.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -120,13 +124,47 @@ impl Wanted<'_> {
 
 /// Printable, and not longer than anybody wants to read.
 pub(super) fn shown(text: &[u8]) -> String {
-    let start = text.get(..MAX_SHOWN_OCTETS).unwrap_or(text);
-    let readable = String::from_utf8_lossy(start).replace(char::is_control, "\u{fffd}");
-    if start.len() < text.len() { readable + "…" } else { readable }
+    shown_up_to(text, MAX_SHOWN_OCTETS)
+}
+
+/// The bound is on what is shown: a replaced octet becomes three.
+pub(super) fn shown_up_to(text: &[u8], most: usize) -> String {
+    let start = text.get(..most).unwrap_or(text);
+    let mut readable = String::from_utf8_lossy(start).replace(char::is_control, "\u{fffd}");
+    let end = readable.floor_char_boundary(most);
+    if start.len() < text.len() || end < readable.len() {
+        readable.truncate(end);
+        readable.push('…');
+    }
+    readable
+}
+
+/// An item of a list in a record.
+pub(super) fn shown_item(text: &str) -> String {
+    shown_up_to(text.as_bytes(), MAX_ITEM_OCTETS)
+}
+
+/// As many items of a list in a record as are of use.
+pub(super) fn shown_items<'t>(items: impl Iterator<Item = &'t str>) -> Vec<String> {
+    items.take(MAX_SHOWN_ITEMS).map(shown_item).collect()
 }
 
 pub(super) fn shown_together(texts: &[Vec<u8>]) -> Option<String> {
-    let lines: Vec<String> = texts.iter().take(MAX_SHOWN_RECORDS).map(|text| shown(text)).collect();
+    shown_lines(texts.iter().take(MAX_SHOWN_RECORDS).map(Vec::as_slice), MAX_SHOWN_OCTETS)
+}
+
+/// One text a line, together no longer than `most` octets.
+pub(super) fn shown_lines<'t>(texts: impl Iterator<Item = &'t [u8]>, most: usize) -> Option<String> {
+    let mut lines: Vec<String> = Vec::new();
+    let mut left = most;
+    for text in texts {
+        if left == 0 {
+            break;
+        }
+        let line = shown_up_to(text, left);
+        left = left.saturating_sub(line.len());
+        lines.push(line);
+    }
     (!lines.is_empty()).then(|| lines.join("\n"))
 }
 
@@ -141,11 +179,16 @@ mod tests {
             (b"a\r\n\x00\xffb".to_vec(), "a\u{fffd}\u{fffd}\u{fffd}\u{fffd}b".to_owned()),
             (vec![b'a'; 2048], "a".repeat(2048)),
             (vec![b'a'; 2049], "a".repeat(2048) + "…"),
+            (vec![0; 2048], "\u{fffd}".repeat(682) + "…"),
         ] {
             assert_eq!(shown(&text), expected);
         }
         assert_eq!(shown_together(&vec![vec![b'a']; 12]), Some(["a"; 10].join("\n")));
         assert_eq!(shown_together(&[]), None);
+        let long = [vec![b'a'; 2_000], vec![b'b'; 2_000], vec![b'c'; 2_000]];
+        assert_eq!(shown_together(&long), Some(format!("{}\n{}…", "a".repeat(2_000), "b".repeat(48))));
+        let items = shown_items(["a".repeat(300).as_str(), "b"].into_iter().cycle().take(900));
+        assert_eq!((items.len(), &items[..2]), (20, &["a".repeat(256) + "…", "b".to_owned()][..]));
     }
 
     #[test]

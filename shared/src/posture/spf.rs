@@ -3,7 +3,7 @@
 use super::{
     finding::{Finding, FindingCode},
     mx::MxPosture,
-    place::{Found, Place, Wanted, shown},
+    place::{Found, Place, Wanted, shown, shown_item, shown_items},
     recorded::Recorded,
     stray,
 };
@@ -71,10 +71,11 @@ impl SpfPosture {
             Mechanism::Include(target) => target.literal(),
             _ => None,
         };
+        let includes: Vec<String> = record.directives.iter().filter_map(include).collect();
         Self {
             all: all(record),
-            includes: record.directives.iter().filter_map(include).collect(),
-            redirect: record.redirect.as_ref().and_then(MacroString::literal),
+            includes: shown_items(includes.iter().map(String::as_str)),
+            redirect: record.redirect.as_ref().and_then(MacroString::literal).as_deref().map(shown_item),
             lookups: cost.lookups,
             void_lookups: cost.void_lookups,
             extent: cost.extent,

@@ -3,7 +3,7 @@
 use super::{
     finding::{Finding, FindingCode},
     mx::MxPosture,
-    place::{Place, Wanted},
+    place::{Place, Wanted, shown_items},
     recorded::Recorded,
 };
 use crate::tag_list::{TagList, TagListFault};
@@ -11,7 +11,7 @@ use crate::tag_list::{TagList, TagListFault};
 /// RFC 8460 §3.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TlsRptRecord {
-    /// `mailto:` and `https:` URIs, as written.
+    /// `mailto:` and `https:` URIs, as written; the first 20.
     pub rua: Vec<String>,
 }
 
@@ -42,7 +42,7 @@ impl TlsRptRecord {
         let uris: Vec<String> = rua.split(',').map(|uri| uri.trim().to_owned()).collect();
         match uris.iter().find(|uri| !is_report_uri(uri)) {
             Some(wrong) => Err(TlsRptError::BadUri(wrong.clone())),
-            None => Ok(Self { rua: uris }),
+            None => Ok(Self { rua: shown_items(uris.iter().map(String::as_str)) }),
         }
     }
 }
