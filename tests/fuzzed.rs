@@ -1,10 +1,15 @@
 //! What is fuzzed: anything that reads octets which a sender chose. Each function takes any octets and panics when a promise
 //! is broken. `tests/fuzz` runs them under libFuzzer; the test binary runs them over the seeds and over all that ever broke one.
 
+use std::time::{Duration, SystemTime};
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use gatepost::{
     arc::Chain,
     authentication_results,
     author::Author,
+    bearer_token::{BearerToken, Issuer, JwksUrl, KeySet},
+    client_certificate::ClientCertificate,
     display_name,
     dkim::{Algorithm, KeyRecords, SignatureFacts, SignedMessage, Signer, candidates, key_policy},
     header_section::{HeaderSection, smuggling_mark},
@@ -19,13 +24,14 @@ const NOW: u64 = 1_795_000_000;
 type Target = (&'static str, fn(&[u8]));
 
 /// Every target by the name of its folder of seeds.
-pub(crate) const TARGETS: [Target; 6] = [
+pub(crate) const TARGETS: [Target; 7] = [
     ("header_section", header_section),
     ("from_field", from_field),
     ("spf_record", spf_record),
     ("tag_list", tag_list),
     ("trust_boundary", trust_boundary),
     ("message", message),
+    ("bearer_token", bearer_token),
 ];
 
 pub(crate) fn header_section(octets: &[u8]) {
@@ -96,4 +102,22 @@ pub(crate) fn message(octets: &[u8]) {
     let stamped = HeaderSection::parse(&stored);
     assert_eq!(authentication_results::forged(&stamped, "mx.example").count(), 1, "our results, once");
     drop(inspect(octets, Limits::DEFAULT));
+}
+
+/// As a text, and line by line as what a token is encoded from.
+pub(crate) fn bearer_token(octets: &[u8]) {
+    let text = String::from_utf8_lossy(octets);
+    let encoded: Vec<String> = octets.split(|octet| *octet == b'\n').map(|part| URL_SAFE_NO_PAD.encode(part)).collect();
+    let keys = KeySet::parse(octets).unwrap_or_default();
+    let now = SystemTime::UNIX_EPOCH + Duration::from_secs(NOW);
+    for token in [&*text, &encoded.join(".")] {
+        let Ok(token) = BearerToken::parse(token) else { continue };
+        let issuer = Issuer { name: token.claimed_issuer().to_owned(), audience: "api".to_owned(), scope: None };
+        if let Ok(checked) = token.checked(&issuer, now) {
+            assert!(checked.verify(&keys, None).is_err(), "a token is believed that brought its own keys");
+            assert!(checked.verify(&KeySet::default(), None).is_err(), "a token is believed without a key");
+        }
+    }
+    assert!(ClientCertificate::parse(&text).is_none_or(|certificate| certificate.fingerprint().len() == 64));
+    let _ = JwksUrl::parse(&text);
 }

@@ -26,4 +26,5 @@ mod runtime_api;
 mod stack;
 mod table;
 mod tidy;
+mod tokens;
 mod validate;

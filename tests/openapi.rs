@@ -20,7 +20,7 @@ use crate::stack::{Answer, Stack, root};
 const FILE: &str = "functions/validate/openapi.json";
 const PATH: &str = "/v1/openapi.json";
 
-fn document() -> Value {
+pub(crate) fn document() -> Value {
     serde_json::from_str(&read(FILE)).expect("JSON")
 }
 
@@ -41,7 +41,7 @@ fn operations(document: &Value) -> Vec<(&str, &str, &Value)> {
 
 /// That the answer to `method` on `path` (as it is in the document) is documented: status, media type, header fields, body.
 #[track_caller]
-fn expect_documented(document: &Value, method: &str, path: &str, answer: &Answer) {
+pub(crate) fn expect_documented(document: &Value, method: &str, path: &str, answer: &Answer) {
     let status = answer.status.as_str();
     let responses = &document["paths"][path][method.to_ascii_lowercase()]["responses"];
     let response = responses.get(status).unwrap_or_else(|| panic!("{method} {path}: {status} is not documented"));

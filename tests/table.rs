@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use gatepost::io::table::{Item, PK, read_text};
+use gatepost::io::table::{Item, PK, key, number, read_text};
 use gatepost_local::aws::{clients, dynamodb::TABLE};
 use tokio::time::{Instant, sleep};
 
@@ -25,6 +25,16 @@ pub(crate) async fn items(endpoint: &str, prefix: &str) -> Vec<Item> {
     }
     items.retain(|item| read_text(item, PK).is_some_and(|key| key.starts_with(prefix)));
     items
+}
+
+/// Sets attributes of the item with this partition key and the sort key of credentials.
+pub(crate) async fn put(endpoint: &str, pk: &str, attributes: &[(&str, u64)]) {
+    let table = client(endpoint);
+    for (name, value) in attributes {
+        let update = table.client.update_item().table_name(&table.name).set_key(Some(key(pk, "key")));
+        let update = update.update_expression("SET #name = :value").expression_attribute_names("#name", *name);
+        update.expression_attribute_values(":value", number(value)).send().await.expect("stored");
+    }
 }
 
 /// What all writers counted in all buckets, by `<series>|<channel>`.

@@ -361,7 +361,7 @@ async fn who_shows_no_known_key_is_unauthenticated() {
     let same_id = with_id(known.id()).reveal();
     assert!(same_id.starts_with(&format!("gp_{}_", known.id())));
     let (long, wrong_checksum) = ("gp_".repeat(2_000), with_another_last_digit(&stack.api_key));
-    let bearer = format!("Bearer {}", stack.api_key);
+    let basic = format!("Basic {}", stack.api_key);
     for headers in [
         &[][..],
         &[("x-api-key", "")],
@@ -370,14 +370,14 @@ async fn who_shows_no_known_key_is_unauthenticated() {
         &[("x-api-key", &wrong_checksum)],
         &[("x-api-key", &unknown)],
         &[("x-api-key", &same_id)],
-        &[("authorization", &bearer)],
+        &[("authorization", &basic)],
     ] {
         let headers = [headers, &[("content-type", "application/json")]].concat();
         for path in ["/v1/validate", "/v1/validate/batch"] {
             let answer = stack.send("POST", path, &headers, "{\"email\": \"ann@example.com\"}").await;
             assert_eq!(answer.header("www-authenticate"), "Bearer", "{headers:?}");
             let problem = expect_problem(answer, 401, "unauthenticated");
-            assert_eq!(problem["detail"], "the request carries no valid API key");
+            assert_eq!(problem["detail"], "the request carries no valid credential");
         }
     }
 }

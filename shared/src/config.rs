@@ -31,6 +31,13 @@ settings! {
     TRUSTED_ARC_SEALERS = "GATEPOST_TRUSTED_ARC_SEALERS", "";
     PROTECTED_DOMAINS = "GATEPOST_PROTECTED_DOMAINS", "";
     AUTH_KEY_HASH_SECRET = "GATEPOST_AUTH_KEY_HASH_SECRET", "";
+    AUTH_ISSUER = "GATEPOST_AUTH_ISSUER", "";
+    AUTH_AUDIENCE = "GATEPOST_AUTH_AUDIENCE", "";
+    AUTH_JWKS_URL = "GATEPOST_AUTH_JWKS_URL", "";
+    AUTH_PROXY_HEADER = "GATEPOST_AUTH_PROXY_HEADER", "";
+    AUTH_PROXY_ISSUER = "GATEPOST_AUTH_PROXY_ISSUER", "";
+    AUTH_PROXY_AUDIENCE = "GATEPOST_AUTH_PROXY_AUDIENCE", "";
+    AUTH_PROXY_JWKS_URL = "GATEPOST_AUTH_PROXY_JWKS_URL", "";
     AUTH_REFRESH_SECONDS = "GATEPOST_AUTH_REFRESH_SECONDS", "60";
     LIMITS_REQUESTS_PER_MINUTE = "GATEPOST_LIMITS_REQUESTS_PER_MINUTE", "200";
     LIMITS_BURST = "GATEPOST_LIMITS_BURST", "140";
@@ -136,8 +143,13 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
 
     /// Items separated by commas, trimmed and in lower case.
     pub fn list(&self, setting: Setting) -> Vec<String> {
+        self.items(setting).iter().map(|item| item.to_ascii_lowercase()).collect()
+    }
+
+    /// Items separated by commas, trimmed.
+    pub fn items(&self, setting: Setting) -> Vec<String> {
         let text = self.text(setting);
-        text.split(',').map(|item| item.trim().to_ascii_lowercase()).filter(|item| !item.is_empty()).collect()
+        text.split(',').map(|item| item.trim().to_owned()).filter(|item| !item.is_empty()).collect()
     }
 
     /// Domains separated by commas; each that is none is a fault.

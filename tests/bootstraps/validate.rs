@@ -72,7 +72,7 @@ async fn validate_refuses_the_key_of_the_event_file_which_nobody_stored() {
     assert_eq!(answer["headers"]["www-authenticate"], "Bearer");
     let expected = json!({
         "type": "urn:gatepost:problem:unauthenticated", "title": "Unauthenticated", "status": 401,
-        "detail": "the request carries no valid API key", "request_id": "validate-0000001=",
+        "detail": "the request carries no valid credential", "request_id": "validate-0000001=",
     });
     assert_eq!(http(&answer), (401, expected));
 }

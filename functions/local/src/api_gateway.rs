@@ -72,7 +72,14 @@ fn context(method: &Method, uri: &Uri, headers: &HeaderMap, request_id: &str) ->
         "timeEpoch": 0,
     });
     if let Some(pem) = headers.get(CLIENT_CERTIFICATE).and_then(|value| value.to_str().ok()) {
-        let certificate = json!({"clientCert": {"clientCertPem": percent_decoded(pem)}});
+        // Only the PEM is looked at; the event has no other form without the rest.
+        let certificate = json!({"clientCert": {
+            "clientCertPem": percent_decoded(pem),
+            "subjectDN": "",
+            "issuerDN": "",
+            "serialNumber": "",
+            "validity": {"notBefore": "", "notAfter": ""},
+        }});
         context.as_object_mut().map(|fields| fields.insert("authentication".to_owned(), certificate));
     }
     context

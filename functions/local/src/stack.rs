@@ -110,6 +110,7 @@ impl Stack {
         let scanner = scanner(scan_config, &clients, &endpoints, &table);
         tokio::spawn(flush_now_and_then(Arc::downgrade(&gate)));
         tokio::spawn(refresh_now_and_then(Arc::downgrade(&gate)));
+        tokio::spawn(refresh_issuers_now_and_then(Arc::downgrade(&gate)));
         let services =
             Services { _dynamodb: own_dynamodb, _objects: objects, _lambda: lambda, _resolution: resolution };
         Ok(Self { gate, verifier, scanner, sns, api_key: api_key.reveal(), endpoints, _services: services })
@@ -245,6 +246,15 @@ async fn flush_now_and_then(gate: std::sync::Weak<Gate>) {
         if let Err(error) = gate.counters().flush(Bucket::of(clock::now())).await {
             tracing::warn!(cause = %error, "counters were not written; they go out with the next flush");
         }
+    }
+}
+
+/// A task of its own: an issuer that hangs holds up nothing else, the start included.
+async fn refresh_issuers_now_and_then(gate: std::sync::Weak<Gate>) {
+    while let Some(gate) = gate.upgrade() {
+        gate.refresh_issuers(clock::now()).await;
+        drop(gate);
+        tokio::time::sleep(FLUSH_EVERY).await;
     }
 }
 

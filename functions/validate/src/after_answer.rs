@@ -14,6 +14,10 @@ use tokio::sync::Notify;
 /// An invocation that has not answered by then has failed, and its counts go out with the next one.
 const LONGEST_INVOCATION: Duration = Duration::from_secs(15);
 
+/// The next invocation waits for what is done after an answer, whatever its credential, and an issuer may hang. A fetch that
+/// was cut off is made up for by the first token that cannot do without.
+const ISSUERS_WITHIN: Duration = Duration::from_millis(300);
+
 pub(crate) struct AfterAnswer {
     due: Arc<Notify>,
 }
@@ -63,7 +67,8 @@ async fn flush_when_due(gate: Arc<Gate>, due: Arc<Notify>) {
 #[expect(clippy::disallowed_methods, reason = "part of main: the clock is read where an event begins")]
 async fn flush(gate: &Gate) {
     let now = std::time::SystemTime::now();
-    let (flushed, ()) = tokio::join!(gate.counters().flush(Bucket::of(now)), gate.refresh(now));
+    let issuers = tokio::time::timeout(ISSUERS_WITHIN, gate.refresh_issuers(now));
+    let (flushed, (), _) = tokio::join!(gate.counters().flush(Bucket::of(now)), gate.refresh(now), issuers);
     if let Err(error) = flushed {
         tracing::warn!(cause = %error, "counters were not written; they go out with the next flush");
     }

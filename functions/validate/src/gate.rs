@@ -17,7 +17,6 @@ use gatepost::{
         counters::Counters,
         dns::{Dns, NameServers},
         domain_data::{DomainData, Refreshed},
-        keys::Keys,
         overlays::Overlays,
         rate_limits::{RateLimitError, RateLimits},
         table::{Table, TableError},
@@ -34,8 +33,9 @@ use gatepost::{
 use lambda_http::Request;
 
 use crate::{
-    caller::{Caller, presented_key},
+    caller::{Caller, Door},
     problem::ValidateError,
+    tokens::TokenConfig,
 };
 
 /// Client part of the series that counts requests without a known caller.
@@ -54,6 +54,7 @@ pub struct GateConfig {
     pub key_hash_secret: String,
     /// How long credentials are believed that were looked up.
     pub auth_refresh: Duration,
+    pub tokens: TokenConfig,
     /// For clients whose row names no quota of its own.
     pub quota: Quota,
     /// For one attempt to spend a permit.
@@ -78,7 +79,9 @@ impl GateConfig {
             Weights::default()
         });
         let protected_domains = read.domains(config::PROTECTED_DOMAINS);
+        let tokens = TokenConfig::read(&mut read);
         let config = Self {
+            tokens,
             table: read.required(config::TABLE),
             key_hash_secret: read.required(config::AUTH_KEY_HASH_SECRET),
             auth_refresh: read.seconds(config::AUTH_REFRESH_SECONDS),
@@ -114,7 +117,7 @@ pub struct Services {
 
 /// Everything that a request needs.
 pub struct Gate {
-    keys: Keys,
+    door: Door,
     pseudonyms: HashSecret,
     rate_limits: RateLimits,
     counters: Counters,
@@ -138,7 +141,7 @@ impl Gate {
     pub fn new(config: &GateConfig, services: Services, instance: String) -> Self {
         let Services { table, limits, dns, s3 } = services;
         Self {
-            keys: Keys::new(table.clone(), HashSecret::new(&config.key_hash_secret), config.auth_refresh),
+            door: Door::new(&table, &config.key_hash_secret, &config.tokens, config.auth_refresh),
             pseudonyms: HashSecret::new(&config.key_hash_secret),
             rate_limits: RateLimits::new(limits),
             counters: Counters::new(table.clone(), instance),
@@ -161,6 +164,11 @@ impl Gate {
         if let Err(error) = self.overlays.refresh(now).await {
             tracing::warn!(cause = with_causes(&error), "the opinions on domains were not read");
         }
+    }
+
+    /// Fetches the keys of token issuers, when it is time. Apart from [`Self::refresh`], as an issuer may hang.
+    pub async fn refresh_issuers(&self, now: SystemTime) {
+        self.door.refresh(now).await;
     }
 
     async fn renew_list(&self, now: SystemTime) {
@@ -200,9 +208,7 @@ impl Gate {
     }
 
     pub(crate) async fn caller(&self, request: &Request, now: SystemTime) -> Result<Caller, ValidateError> {
-        let api_key = presented_key(request).ok_or(ValidateError::Unauthenticated)?;
-        let client = self.keys.client_of(&api_key, now).await.map_err(ValidateError::Unavailable)?;
-        let client = client.ok_or(ValidateError::Unauthenticated)?;
+        let client = self.door.client(request, now).await?;
         let weights = if client.weights == Weights::default() {
             Arc::clone(&self.weights)
         } else {
@@ -289,7 +295,9 @@ impl Gate {
 
     pub(crate) fn count_refusal(&self, error: &ValidateError, now: SystemTime) {
         match error {
-            ValidateError::Unauthenticated => self.count(DOOR, UNKNOWN, &[Channel::Total, Channel::AuthFail], now),
+            ValidateError::Unauthenticated | ValidateError::InvalidToken(_) | ValidateError::InsufficientScope => {
+                self.count(DOOR, UNKNOWN, &[Channel::Total, Channel::AuthFail], now);
+            }
             ValidateError::RateLimited { caller, flow, .. } => {
                 self.count(flow.as_str(), &caller.id, &[Channel::Total, Channel::Limited], now);
             }
@@ -300,7 +308,9 @@ impl Gate {
             | ValidateError::UnsupportedMediaType
             | ValidateError::NotFound
             | ValidateError::MethodNotAllowed { .. }
-            | ValidateError::Unavailable(_) => {}
+            | ValidateError::SeveralCredentials
+            | ValidateError::Unavailable(_)
+            | ValidateError::IssuerUnavailable(_) => {}
         }
     }
 

@@ -8,6 +8,7 @@ mod openapi;
 mod posture_answer;
 mod problem;
 mod question;
+mod tokens;
 
 use std::time::{Duration, SystemTime};
 
@@ -28,6 +29,7 @@ pub use crate::{
     gate::{Gate, GateConfig, Services},
     posture_answer::posture_answer,
     question::{MAX_BATCH, MAX_BODY_OCTETS, POSTURE_PERMITS},
+    tokens::TokenConfig,
 };
 use crate::{
     answer::{BatchAnswer, BatchItem},

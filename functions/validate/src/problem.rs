@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use gatepost::{
+    bearer_token::TokenError,
     flow::Flow,
-    io::{rate_limits::RateLimitError, table::TableError},
+    io::{jwks::SubjectError, rate_limits::RateLimitError, table::TableError},
     rate_limit::{Quota, WINDOW},
 };
 use lambda_http::{Body, Response, http::HeaderName};
@@ -12,7 +13,7 @@ use serde::Serialize;
 
 use crate::{
     answer::{policy_field, to_body},
-    caller::Caller,
+    caller::{Caller, SCOPE},
     question::{MAX_BODY_OCTETS, POSTURE_PERMITS},
 };
 
@@ -25,8 +26,14 @@ pub(crate) enum ValidateError {
     BatchTooLarge { largest: u64 },
     #[error("a posture costs {POSTURE_PERMITS} permits, and this client can be granted at most {largest} at once")]
     QuotaTooSmall { largest: u64 },
-    #[error("the request carries no valid API key")]
+    #[error("the request carries no valid credential")]
     Unauthenticated,
+    #[error("the bearer token is not accepted")]
+    InvalidToken(#[source] TokenError),
+    #[error("the bearer token does not hold the scope {SCOPE}")]
+    InsufficientScope,
+    #[error("the request carries more than one of API key, bearer token and token of a proxy")]
+    SeveralCredentials,
     #[error("the body has more than {MAX_BODY_OCTETS} octets")]
     BodyTooLarge,
     #[error("the body has to be application/json")]
@@ -39,6 +46,8 @@ pub(crate) enum ValidateError {
     RateLimited { retry_after: Duration, caller: Caller, flow: Flow },
     #[error("try again later")]
     Unavailable(#[source] TableError),
+    #[error("try again later")]
+    IssuerUnavailable(#[source] SubjectError),
 }
 
 impl ValidateError {
@@ -84,8 +93,13 @@ impl From<&ValidateError> for Problem {
             ValidateError::BadRequest { .. } => Self::new(400, "bad-request", "Bad request", detail),
             ValidateError::BatchTooLarge { .. } => Self::new(400, "batch-too-large", "Batch too large", detail),
             ValidateError::QuotaTooSmall { .. } => Self::new(400, "quota-too-small", "Quota too small", detail),
-            ValidateError::Unauthenticated => Self::new(401, "unauthenticated", "Unauthenticated", detail)
-                .with("www-authenticate", "Bearer".to_owned()),
+            ValidateError::Unauthenticated => Self::unauthenticated("Bearer", detail),
+            // Which of its doors a token failed at is for the log (RFC 6750 §3.1).
+            ValidateError::InvalidToken(_) => Self::unauthenticated("Bearer error=\"invalid_token\"", detail),
+            ValidateError::InsufficientScope => Self::new(403, "insufficient-scope", "Insufficient scope", detail)
+                .with("www-authenticate", format!("Bearer error=\"insufficient_scope\", scope=\"{SCOPE}\"")),
+            ValidateError::SeveralCredentials => Self::new(400, "bad-request", "Bad request", detail)
+                .with("www-authenticate", "Bearer error=\"invalid_request\"".to_owned()),
             ValidateError::NotFound => Self::new(404, "not-found", "Not found", detail),
             ValidateError::MethodNotAllowed { allowed } => {
                 Self::new(405, "method-not-allowed", "Method not allowed", detail).with("allow", (*allowed).to_owned())
@@ -98,7 +112,7 @@ impl From<&ValidateError> for Problem {
                 Self::rate_limited(*retry_after, caller.quota, detail)
             }
             // The cause goes to the log, never to the client.
-            ValidateError::Unavailable(_) => {
+            ValidateError::Unavailable(_) | ValidateError::IssuerUnavailable(_) => {
                 Self::new(503, "unavailable", "Unavailable", detail).with("retry-after", "1".to_owned())
             }
         }
@@ -131,6 +145,10 @@ impl Problem {
 
     fn new(status: u16, name: &'static str, title: &'static str, detail: String) -> Self {
         Self { status, name, title, detail, fields: Vec::new() }
+    }
+
+    fn unauthenticated(challenge: &str, detail: String) -> Self {
+        Self::new(401, "unauthenticated", "Unauthenticated", detail).with("www-authenticate", challenge.to_owned())
     }
 
     fn rate_limited(retry_after: Duration, quota: Quota, detail: String) -> Self {

@@ -138,7 +138,7 @@ fn read_octets(item: &Item, name: &str) -> Option<Vec<u8>> {
 }
 
 /// `None` when the row says what cannot be: a client is not judged by half of its policy.
-fn read_weights(item: &Item) -> Option<Weights> {
+pub(super) fn read_weights(item: &Item) -> Option<Weights> {
     let text = read_text(item, OVERRIDES).unwrap_or_default();
     match Weights::parse(text.split(',').map(str::trim).filter(|part| !part.is_empty())) {
         Ok(weights) => Some(weights),

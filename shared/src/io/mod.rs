@@ -1,9 +1,11 @@
 //! Everything that awaits or calls another machine. `io` uses the nouns of this crate; a noun never uses `io`.
 
 pub mod aws;
+pub mod callers;
 pub mod counters;
 pub mod dns;
 mod hosts_cache;
+pub mod jwks;
 pub mod key_register;
 pub mod keys;
 pub mod overlays;
