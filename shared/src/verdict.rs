@@ -309,6 +309,8 @@ mod tests {
             (EVERYONE, "denied.example", Opinion::Deny),
             (EVERYONE, "guerrillamail.com", Opinion::Allow),
             ("shop", "yaho.com", Opinion::Allow),
+            ("shop", "\u{441}\u{43e}\u{441}\u{43e}.com", Opinion::Allow),
+            ("shop", "corp.nosuchtld", Opinion::Allow),
         ] {
             overlay.add(client, &Domain::parse(name).expect(name), opinion);
         }
@@ -344,12 +346,27 @@ mod tests {
             ("ann@guerrillamail.com", &public, "accept", vec!["allowed_domain"]),
             ("ann@guerrillamail.com", &MailHosts::NxDomain, "reject", vec!["nxdomain", "allowed_domain"]),
             ("ann@yaho.com", &public, "accept", vec!["allowed_domain"]),
+            ("ann@\u{441}\u{43e}\u{441}\u{43e}.com", &public, "accept", vec!["allowed_domain"]),
+            ("ann@corp.nosuchtld", &public, "accept", vec!["allowed_domain"]),
+            ("ann@example.com", &mx("mx1.improvmx.com", "192.0.2.25"), "accept", vec![]),
+            ("ann@example.com", &mx("mx.yandex.net", "192.0.2.25"), "accept", vec![]),
             ("ann@paypa1.com", &public, "review", vec!["look_alike_domain"]),
             ("ann@example.nosuchtld", &public, "review", vec!["unknown_top_level_domain"]),
             ("ann@example.com", &mx("mx.example.com", "198.133.159.7"), "review", vec!["disposable_mail_host"]),
         ] {
             assert_eq!(judge(text, mail_hosts, Flow::Signup), (decision, reasons), "{text} {mail_hosts:?}");
         }
+    }
+
+    #[test]
+    fn a_mail_host_that_comes_later_says_nothing_about_the_domain() {
+        let (MailHosts::Mx(mut hosts), MailHosts::Mx(later)) =
+            (mx("mx.example.com", "192.0.2.25"), mx("mx.1secmail.com", "192.0.2.25"))
+        else {
+            panic!("both have MX records")
+        };
+        hosts.extend(later);
+        assert_eq!(judge("ann@example.com", &MailHosts::Mx(hosts), Flow::Signup), ("accept", vec![]));
     }
 
     #[test]
