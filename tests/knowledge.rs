@@ -176,11 +176,12 @@ async fn the_age_of_the_data_is_in_the_policy_of_the_answer() {
 
 #[tokio::test]
 async fn a_client_weighs_reasons_for_itself() {
-    let stack = Stack::start_with(&[], &[("GATEPOST_VALIDATION_OVERRIDES", "implicit_mx=review")]).await;
+    let stack = Stack::start_with(&[], &[("GATEPOST_VALIDATION_OVERRIDES", "role_account=review")]).await;
     for (entropy, overrides, decision) in [
-        (1, "", "accept"),
+        (1, "", "review"),
+        (4, "role_account=info", "accept"),
         (2, "role_account@signup=reject", "reject"),
-        (3, "role_account@login=reject, role_account=review", "review"),
+        (3, "role_account@login=reject", "review"),
     ] {
         let api_key = ApiKey::from_entropy([entropy; ENTROPY_LEN]);
         let grant = Grant { overrides: overrides.to_owned(), ..Grant::default() };

@@ -23,6 +23,8 @@ pub struct Account {
     /// Refusals by the store in a row.
     refusals: u32,
     held_until_us: u64,
+    /// What was refused: fewer permits may be there before.
+    held_permits: u64,
 }
 
 /// Permits that are paid for.
@@ -50,6 +52,8 @@ pub enum Ask {
 pub struct Purchase {
     pub charge: Charge,
     pub write: Write,
+    /// Those that were asked for.
+    permits: u64,
     /// Permits beyond those that were asked for.
     advance: u64,
 }
@@ -69,17 +73,17 @@ impl Account {
             self.lease.left -= permits;
             return Ok(Ask::Granted(charge.remaining(self.tat_us.unwrap_or(now_us))));
         }
-        if now_us < self.held_until_us {
+        if now_us < self.held_until_us && self.held_permits <= permits {
             return Ok(Ask::Refused(Duration::from_micros(self.held_until_us - now_us)));
         }
         let advance = if quota.is_leased() { self.next_lease() } else { 0 };
         let step =
             |advance| Charge::new(quota, permits + advance, now_us).map(|charge| (charge, charge.step(self.tat_us)));
         Ok(match step(advance) {
-            Some((charge, Step::Write(write))) => Ask::Write(Purchase { charge, write, advance }),
+            Some((charge, Step::Write(write))) => Ask::Write(Purchase { charge, write, permits, advance }),
             // What does not fit in advance may fit by itself.
             Some(_) | None => match charge.step(self.tat_us) {
-                Step::Write(write) => Ask::Write(Purchase { charge, write, advance: 0 }),
+                Step::Write(write) => Ask::Write(Purchase { charge, write, permits, advance: 0 }),
                 Step::Refuse(wait) => Ask::Refused(wait),
             },
         })
@@ -101,22 +105,22 @@ impl Account {
         let Some(tat_us) = tat_us else { return };
         self.see(tat_us);
         if purchase.advance == 0 && purchase.charge.ceiling_us() < tat_us {
-            self.hold(purchase.charge, tat_us, chance);
+            self.hold(purchase, tat_us, chance);
         }
     }
 
     /// Until a permit becomes free; when it was gone again by then, a random part of a time that doubles longer. Requests
     /// that were under way together are one question.
-    fn hold(&mut self, charge: Charge, tat_us: u64, chance: u64) {
+    fn hold(&mut self, Purchase { charge, permits, .. }: Purchase, tat_us: u64, chance: u64) {
         let free_at_us = charge.now_us() + (tat_us - charge.ceiling_us());
-        if charge.now_us() < self.held_until_us {
+        if charge.now_us() < self.held_until_us && self.held_permits <= permits {
             return;
         }
         // The first refusal of a row is exact: who waits as told is admitted.
         let longest_us = (charge.increment_us() << self.refusals.min(16)).min(micros(LONGEST_HOLD));
         let spread_us = if self.refusals == 0 { 0 } else { chance % longest_us.max(1) };
         self.refusals = self.refusals.saturating_add(1);
-        self.held_until_us = free_at_us + spread_us;
+        (self.held_until_us, self.held_permits) = (free_at_us + spread_us, permits);
     }
 
     /// Twice as many when the last ones were all spent in time, half as many otherwise.
@@ -284,6 +288,15 @@ mod tests {
         let quota = Quota::new(200, 140);
         let admitted = (0..300).filter(|_| admit(&mut account, &mut store, quota, 1, NOW_US, 0)).count();
         assert_eq!((admitted, store.writes), (105, 105));
+    }
+
+    #[test]
+    fn a_refused_batch_does_not_hold_up_a_single_request() {
+        let quota = Quota::new(60, 40);
+        let (mut account, mut store) = (Account::default(), Store::default());
+        assert!(admit(&mut account, &mut store, quota, 20, NOW_US, 0));
+        assert!(!admit(&mut account, &mut store, quota, 20, NOW_US, 0));
+        assert!(admit(&mut account, &mut store, quota, 1, NOW_US, 0));
     }
 
     #[test]

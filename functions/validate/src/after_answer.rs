@@ -18,6 +18,9 @@ const LONGEST_INVOCATION: Duration = Duration::from_secs(15);
 /// was cut off is made up for by the first token that cannot do without.
 const ISSUERS_WITHIN: Duration = Duration::from_millis(300);
 
+/// What is known about domains has to come by then: the next invocation waits for the end of this one. It is asked for again.
+const KNOWLEDGE_WITHIN: Duration = Duration::from_secs(3);
+
 pub(crate) struct AfterAnswer {
     due: Arc<Notify>,
 }
@@ -68,7 +71,8 @@ async fn flush_when_due(gate: Arc<Gate>, due: Arc<Notify>) {
 async fn flush(gate: &Gate) {
     let now = std::time::SystemTime::now();
     let issuers = tokio::time::timeout(ISSUERS_WITHIN, gate.refresh_issuers(now));
-    let (flushed, (), _) = tokio::join!(gate.counters().flush(Bucket::of(now)), gate.refresh(now), issuers);
+    let knowledge = tokio::time::timeout(KNOWLEDGE_WITHIN, gate.refresh(now));
+    let (flushed, _, _) = tokio::join!(gate.counters().flush(Bucket::of(now)), knowledge, issuers);
     if let Err(error) = flushed {
         tracing::warn!(cause = %error, "counters were not written; they go out with the next flush");
     }

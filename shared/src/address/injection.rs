@@ -141,7 +141,7 @@ pub(super) fn unveiled(text: &str, signs: Signs) -> Cow<'_, str> {
     if signs.have(sign::ESCAPE) || !text.is_ascii() { Cow::Owned(percent_decoded(&plain)) } else { plain }
 }
 
-/// Undoes percent-encoding (RFC 3986 §2.1) and `%uXXXX` until nothing is left of it, three times at most.
+/// Undoes percent-encoding (RFC 3986 §2.1) and escapes such as `%u000a` until nothing is left of them, three times at most.
 fn percent_decoded(text: &str) -> String {
     let mut decoded = text.to_owned();
     for _ in 0..MOST_DECODINGS {

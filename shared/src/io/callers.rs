@@ -99,7 +99,8 @@ impl Callers {
                 self.remember(pk, now, row.clone());
                 Ok(row)
             }
-            Err(error) => self.recall(&pk, now, BELIEVED_IN_OUTAGE_FOR).ok_or(error),
+            // Who was refused does not become welcome because the table is silent, however long.
+            Err(error) => self.recall_refusal(&pk).or(self.recall(&pk, now, BELIEVED_IN_OUTAGE_FOR)).ok_or(error),
         }
     }
 
@@ -129,6 +130,11 @@ impl Callers {
         let remembered = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
         let (read_at, row) = remembered.get(pk)?;
         now.duration_since(*read_at).is_ok_and(|age| age < believed_for).then(|| row.clone())
+    }
+
+    fn recall_refusal(&self, pk: &str) -> Option<Row> {
+        let remembered = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
+        remembered.get(pk).map(|(_, row)| row.clone()).filter(|row| *row == Row::Refused)
     }
 
     fn remember(&self, pk: String, now: SystemTime, row: Row) {

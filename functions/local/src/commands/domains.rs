@@ -1,38 +1,23 @@
 //! `gatepost domains`
 
-use std::{io::Write, path::PathBuf, time::Duration};
+use std::{io::Write, time::Duration};
 
 use gatepost::{
     address::Domain,
-    config::{self, Reader},
-    io::{
-        aws,
-        overlays::{Overlays, Stored},
-        table::Table,
-    },
+    config,
+    io::overlays::{Overlays, Stored},
     overlay::{EVERYONE, Opinion},
 };
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::CommandError;
-use crate::{aws::clients, clock, running, settings::Settings};
-
-/// One call to a local service.
-const CALL: Duration = Duration::from_secs(10);
+use super::{CommandError, target::Target};
+use crate::clock;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The local stack to act on
-    #[arg(long, global = true, value_name = "URL", default_value = "http://127.0.0.1:3000")]
-    url: String,
-    /// Act on the deployed stack instead, with region and credentials as the AWS command line takes them, and the name of its
-    /// table in GATEPOST_TABLE
-    #[arg(long, global = true, conflicts_with = "url")]
-    aws: bool,
-    /// TOML file of settings: table of the deployed stack
-    #[arg(long, global = true, value_name = "FILE")]
-    config: Option<PathBuf>,
+    #[command(flatten)]
+    target: Target,
     #[command(subcommand)]
     action: Action,
 }
@@ -68,7 +53,8 @@ struct Entry {
 }
 
 pub(super) async fn run(args: Args) -> Result<(), CommandError> {
-    let overlays = Overlays::new(table(&args).await?, Duration::ZERO);
+    let [table] = args.target.names([config::TABLE])?;
+    let overlays = Overlays::new(args.target.table(table).await?, Duration::ZERO);
     match args.action {
         Action::Allow(entry) => store(&overlays, &entry, Opinion::Allow).await,
         Action::Deny(entry) => store(&overlays, &entry, Opinion::Deny).await,
@@ -84,20 +70,6 @@ async fn store(overlays: &Overlays, entry: &Entry, opinion: Opinion) -> Result<(
     let stored = Stored::new(&entry.client, &entry.domain, opinion, &entry.note, clock::now());
     overlays.store(&stored).await?;
     print(&line(&stored))
-}
-
-async fn table(args: &Args) -> Result<Table, CommandError> {
-    let settings = Settings::read(args.config.as_deref())?;
-    let given = |name: &str| settings.given(name, args.aws);
-    let mut read = Reader::new(given);
-    let name = read.required(config::TABLE);
-    let name = read.finish(name)?;
-    if args.aws {
-        let calls = aws::configuration(aws::CALL).await;
-        return Ok(Table { client: aws_sdk_dynamodb::Client::new(&calls), name });
-    }
-    let endpoints = running::endpoints(&args.url).await?;
-    Ok(Table { client: clients::dynamodb(&endpoints.dynamodb, CALL), name })
 }
 
 /// A single label would speak for everybody under it.

@@ -1,38 +1,23 @@
 //! `gatepost keys`
 
-use std::{io::Write, path::PathBuf, time::Duration};
+use std::{io::Write, time::Duration};
 
 use gatepost::{
     api_key::{ApiKey, ENTROPY_LEN, HashSecret},
-    config::{self, Reader},
-    io::{
-        aws,
-        key_register::{Grant, KeyRegister, Listed},
-        table::Table,
-    },
+    config,
+    io::key_register::{Grant, KeyRegister, Listed},
     weights::Weights,
 };
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::CommandError;
-use crate::{aws::clients, clock, running, settings::Settings};
-
-/// One call to a local service.
-const CALL: Duration = Duration::from_secs(10);
+use super::{CommandError, target::Target};
+use crate::clock;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The local stack to act on
-    #[arg(long, global = true, value_name = "URL", default_value = "http://127.0.0.1:3000")]
-    url: String,
-    /// Act on the deployed stack instead, with region and credentials as the AWS command line takes them, its table in
-    /// GATEPOST_TABLE and the value of its secret in GATEPOST_AUTH_KEY_HASH_SECRET
-    #[arg(long, global = true, conflicts_with = "url")]
-    aws: bool,
-    /// TOML file of settings: table and secret of the deployed stack
-    #[arg(long, global = true, value_name = "FILE")]
-    config: Option<PathBuf>,
+    #[command(flatten)]
+    target: Target,
     #[command(subcommand)]
     action: Action,
 }
@@ -68,7 +53,7 @@ enum Action {
 }
 
 pub(super) async fn run(args: Args) -> Result<(), CommandError> {
-    let register = register(&args).await?;
+    let register = register(&args.target).await?;
     match args.action {
         Action::List => register.list().await?.iter().try_for_each(|listed| print(&line(listed))),
         Action::Revoke { id } => Ok(register.revoke(&id, clock::now()).await?),
@@ -89,18 +74,9 @@ pub(super) async fn run(args: Args) -> Result<(), CommandError> {
     }
 }
 
-async fn register(args: &Args) -> Result<KeyRegister, CommandError> {
-    let settings = Settings::read(args.config.as_deref())?;
-    let given = |name: &str| settings.given(name, args.aws);
-    let mut read = Reader::new(given);
-    let names = [config::TABLE, config::AUTH_KEY_HASH_SECRET].map(|setting| read.required(setting));
-    let [name, secret] = read.finish(names)?;
-    let client = if args.aws {
-        aws_sdk_dynamodb::Client::new(&aws::configuration(aws::CALL).await)
-    } else {
-        clients::dynamodb(&running::endpoints(&args.url).await?.dynamodb, CALL)
-    };
-    Ok(KeyRegister { table: Table { client, name }, secret: HashSecret::new(&secret) })
+async fn register(target: &Target) -> Result<KeyRegister, CommandError> {
+    let [table, secret] = target.names([config::TABLE, config::AUTH_KEY_HASH_SECRET])?;
+    Ok(KeyRegister { table: target.table(table).await?, secret: HashSecret::new(&secret) })
 }
 
 fn show(api_key: &ApiKey) -> Result<(), CommandError> {

@@ -7,6 +7,7 @@ pub mod posture;
 pub mod quarantine;
 pub mod serve;
 pub mod spf;
+mod target;
 pub mod verify;
 
 use std::{error::Error, io};

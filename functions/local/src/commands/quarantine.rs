@@ -2,12 +2,11 @@
 
 use std::{
     io::Write,
-    path::PathBuf,
     time::{Duration, UNIX_EPOCH},
 };
 
 use gatepost::{
-    config::{self, Reader},
+    config,
     io::{
         aws,
         functions::Function,
@@ -21,28 +20,19 @@ use gatepost_verify_inbound::event::MessageId;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::CommandError;
+use super::{
+    CommandError,
+    target::{CALL, Target},
+};
 use crate::{
     aws::clients::{self, Clients},
-    clock, running,
-    settings::Settings,
+    clock,
 };
-
-/// One call to a local service.
-const CALL: Duration = Duration::from_secs(10);
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The local stack to act on
-    #[arg(long, global = true, value_name = "URL", default_value = "http://127.0.0.1:3000")]
-    url: String,
-    /// Act on the deployed stack instead, with region and credentials as the AWS command line takes them, and the names of the
-    /// stack's outputs in GATEPOST_TABLE, GATEPOST_BUCKET and GATEPOST_VERIFIER
-    #[arg(long, global = true, conflicts_with = "url")]
-    aws: bool,
-    /// TOML file of settings: table, bucket and verifier of the deployed stack
-    #[arg(long, global = true, value_name = "FILE")]
-    config: Option<PathBuf>,
+    #[command(flatten)]
+    target: Target,
     #[command(subcommand)]
     action: Action,
 }
@@ -77,7 +67,7 @@ enum Action {
 }
 
 pub(super) async fn run(args: Args) -> Result<(), CommandError> {
-    let quarantine = quarantine(&args).await?;
+    let quarantine = quarantine(&args.target).await?;
     match args.action {
         Action::List { limit } => {
             for held in quarantine.list(limit).await? {
@@ -98,13 +88,9 @@ pub(super) async fn run(args: Args) -> Result<(), CommandError> {
     }
 }
 
-async fn quarantine(args: &Args) -> Result<Quarantine, CommandError> {
-    let settings = Settings::read(args.config.as_deref())?;
-    let given = |name: &str| settings.given(name, args.aws);
-    let mut read = Reader::new(given);
-    let names = [config::TABLE, config::BUCKET, config::VERIFIER].map(|setting| read.required(setting));
-    let [table, bucket, verifier] = read.finish(names)?;
-    if args.aws {
+async fn quarantine(target: &Target) -> Result<Quarantine, CommandError> {
+    let [table, bucket, verifier] = target.names([config::TABLE, config::BUCKET, config::VERIFIER])?;
+    if target.aws {
         let calls = aws::configuration(aws::CALL).await;
         let transfers = aws::with_deadline(&calls, aws::TRANSFER);
         let invocations = aws::single_invocation(&calls, aws::JUDGEMENT);
@@ -114,7 +100,7 @@ async fn quarantine(args: &Args) -> Result<Quarantine, CommandError> {
             verifier: Function { client: aws_sdk_lambda::Client::from_conf(invocations), name: verifier },
         });
     }
-    let endpoints = running::endpoints(&args.url).await?;
+    let endpoints = target.endpoints().await?;
     let Clients { dynamodb, s3, .. } = Clients::new(&endpoints, CALL);
     Ok(Quarantine {
         messages: Messages { client: s3, bucket },
