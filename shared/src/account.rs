@@ -290,11 +290,56 @@ mod tests {
         assert_eq!((admitted, store.writes), (105, 105));
     }
 
+    /// Permits that four greedy instances with fast clocks are granted in one minute of true time. Just before it, by `held_us`,
+    /// and with slow clocks, each of them takes as many in advance as it can, from an arrival time at the floor.
+    fn worst_window(quota: Quota, held_us: u64) -> u64 {
+        let (mut accounts, mut store): ([Account; 4], Store) = Default::default();
+        let apart_us = micros(CLOCK_ERROR);
+        for n in 0..4_000_u32 {
+            let account = &mut accounts[n as usize % 4];
+            admit(account, &mut store, quota, 1, NOW_US + 2_000 * u64::from(n), 0);
+        }
+        for account in &mut accounts {
+            account.lease.left = 0;
+        }
+        let tat_us = store.tat_us.expect("it was asked");
+        let slack_us = tat_us - Charge::new(quota, 1, tat_us).expect("one fits").floor_us();
+        let before_us = tat_us + slack_us + apart_us;
+        let take = |account| u64::from(admit(account, &mut store, quota, 1, before_us - apart_us, 0));
+        let taken: u64 = accounts.iter_mut().map(take).sum();
+        let start_us = before_us + held_us;
+        let mut granted = if held_us == 0 { taken } else { 0 };
+        for now_us in (start_us..=start_us + micros(WINDOW)).step_by(2_000) {
+            for account in &mut accounts {
+                while admit(account, &mut store, quota, 1, now_us + apart_us, 0) {
+                    granted += 1;
+                }
+            }
+        }
+        granted
+    }
+
+    #[test]
+    fn the_worst_window_comes_near_the_published_bound_and_keeps_it() {
+        for (rate, burst) in [(20_000, 400), (20_000, 4_000), (1_000, 4), (600, 40), (200, 140), (60, 1)] {
+            let quota = Quota::new(rate, burst);
+            for held_us in [0, 800_000, 30_000_000] {
+                let granted = worst_window(quota, held_us);
+                assert!(granted <= quota.window_bound(), "{granted} of {quota:?}, {held_us} us");
+                // After half a minute the arrival time has to be reset, which costs a quarter of the burst.
+                let is_worst = held_us < 30_000_000;
+                let is_near = quota.window_bound() * 9 <= granted * 10;
+                assert!(!is_worst || is_near, "{granted} of {quota:?} shows nothing, {held_us} us");
+            }
+        }
+    }
+
     #[test]
     fn a_refused_batch_does_not_hold_up_a_single_request() {
         let quota = Quota::new(60, 40);
-        let (mut account, mut store) = (Account::default(), Store::default());
-        assert!(admit(&mut account, &mut store, quota, 20, NOW_US, 0));
+        let ([mut rival, mut account], mut store): ([Account; 2], Store) = Default::default();
+        assert!(admit(&mut rival, &mut store, quota, 20, NOW_US, 0));
+        // Only the store knows what the rival spent.
         assert!(!admit(&mut account, &mut store, quota, 20, NOW_US, 0));
         assert!(admit(&mut account, &mut store, quota, 1, NOW_US, 0));
     }
