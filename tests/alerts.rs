@@ -13,7 +13,8 @@ use gatepost::{
         functions::Function,
         ledger::Ledger,
         messages::Messages,
-        series_state::{Models, Watermark},
+        scan_progress,
+        series_state::Models,
     },
 };
 use gatepost_anomaly_scan::{ScanError, Scanned, Scanner, handle};
@@ -245,8 +246,7 @@ impl Bench {
         let table = table::client(&bench.table.url());
         let tally = Tally::from([("total".to_owned(), 900), ("accept".to_owned(), 900)]);
         preload(&table, "signup/k1", &[(flood, tally)]).await.expect("written");
-        let watermark = Watermark { next: flood, counting_since: flood };
-        Models { table }.set_watermark(watermark).await.expect("written");
+            scan_progress::reset(&table, flood, flood).await.expect("written");
         (bench, flood)
     }
 

@@ -7,7 +7,8 @@ use gatepost::{
     bucket::Bucket,
     io::{
         counters::preload,
-        series_state::{Models, Watermark},
+        scan_progress,
+        series_state::Models,
     },
 };
 use gatepost_local::{aws::s3::BUCKET, clock};
@@ -24,8 +25,7 @@ async fn anomaly_scan_turns_counters_into_one_alert_on_the_topic() {
     let flood = Bucket::of(clock::now()).minus(3);
     let tally = Tally::from([("total".to_owned(), 900), ("accept".to_owned(), 900)]);
     preload(&table, "login/k1", &[(flood, tally)]).await.expect("written");
-    let watermark = Watermark { next: flood, counting_since: flood };
-    Models { table }.set_watermark(watermark).await.expect("written");
+    scan_progress::reset(&table, flood, flood).await.expect("written");
     let event = event("schedule.json");
     let expected = json!({
         "series": 1, "alerts_opened": 1, "alerts_closed": 0, "alerts_published": 1, "alerts_pending": 0,

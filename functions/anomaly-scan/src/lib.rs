@@ -1,11 +1,14 @@
 //! What the schedule does: judge every complete bucket, publish the alerts that follow, and sweep waiting messages.
 
+mod desk;
+mod judge;
 mod scan;
 mod sweep;
 
 use std::time::{Duration, SystemTime};
 
 use gatepost::{
+    anomaly::State,
     config::{self, ConfigError, Reader},
     io::{
         alerts::Outbox, functions::Function, ledger::Ledger, messages::Messages, series_state::Models,
@@ -56,6 +59,7 @@ pub struct Scanned {
     /// Series that were judged.
     pub series: usize,
     pub alerts_opened: usize,
+    pub alerts_updated: usize,
     pub alerts_closed: usize,
     /// Alerts that SNS took, those left over by earlier scans included.
     pub alerts_published: usize,
@@ -72,20 +76,26 @@ pub enum ScanError {
     Table(#[from] TableError),
     #[error("another scan was faster on {series}; the next one goes on from there")]
     Outrun { series: String },
+    #[error("shard {shard} belongs to an incident that was not stored")]
+    Together { shard: u8 },
 }
 
 impl Scanned {
-    /// Adds what was done for other series.
-    fn add(&mut self, other: Self) {
-        self.series += other.series;
-        self.alerts_opened += other.alerts_opened;
-        self.alerts_closed += other.alerts_closed;
+    /// Notes what people are told.
+    fn count(&mut self, told: Option<State>) {
+        match told {
+            Some(State::Opened) => self.alerts_opened += 1,
+            Some(State::Updated) => self.alerts_updated += 1,
+            Some(State::Closed) => self.alerts_closed += 1,
+            None => {}
+        }
     }
 
     /// Adds what was done later, for mostly the same series.
     fn follow(&mut self, step: Self) {
         self.series = self.series.max(step.series);
         self.alerts_opened += step.alerts_opened;
+        self.alerts_updated += step.alerts_updated;
         self.alerts_closed += step.alerts_closed;
     }
 }
@@ -107,6 +117,7 @@ pub async fn handle(scanner: &Scanner, now: SystemTime, grace: Duration) -> Resu
     tracing::info!(
         series = scanned.series,
         alerts.opened = scanned.alerts_opened,
+        alerts.updated = scanned.alerts_updated,
         alerts.closed = scanned.alerts_closed,
         alerts.published = scanned.alerts_published,
         alerts.pending = scanned.alerts_pending,

@@ -1,197 +1,207 @@
-//! Buckets in, incidents out.
+//! Buckets in, incidents out: shard by shard, in steps that are stored before the next.
 
 use std::{
-    collections::{BTreeMap, HashSet},
+    collections::{BTreeMap, HashMap},
     time::SystemTime,
 };
 
 use futures_util::{StreamExt, stream};
 use gatepost::{
-    activity::{Channel, Tally},
-    alert::Alert,
-    anomaly::{AlertEvent, Observation, State, step},
+    alert_group::Sizes,
     bucket::Bucket,
+    calendar::Calendar,
     io::{
-        alerts::enqueue,
-        counters::{BucketActivity, read_hour},
-        series_state::{Loaded, Saved, Watermark},
-        table::{TableError, unix_seconds},
+        counters::read_hour,
+        scan_progress::{self, Progress},
+        series_state::{CHECKPOINT, Loaded, Reading, Saved, shard_of},
+        table::TableError,
     },
 };
 
-use crate::{ScanError, Scanned, Scanner};
+use crate::{
+    ScanError, Scanned, Scanner,
+    desk::{Desk, Failures, Troubled},
+    judge::{Counts, Judged, Span},
+};
 
 /// Buckets that one scan judges at most: a little over 40 days. The rest waits for the next scan.
 const MOST_BUCKETS: u32 = 12_000;
 
-/// Buckets between two saves: a series changes at most once a bucket, and one transaction takes 100 items.
+/// Buckets between two saves when there is much to catch up with.
 const STEP: u32 = 48;
 
-/// Series that are saved at the same time.
+/// Shards that are judged, and series of one shard that are stored, at the same time.
+const SHARDS_AT_ONCE: usize = 4;
 const SAVES_AT_ONCE: usize = 16;
 
 /// Where the first scan ever begins: late counters of the last hour are still there.
 const FIRST_LOOK_BACK: u32 = 12;
 
-/// A series and what became of it in this scan.
-#[derive(Default)]
-struct Judged {
-    loaded: Loaded,
-    alerts: Vec<Alert>,
-    events: Vec<State>,
-    has_changed: bool,
+/// A scan that is further behind has missed others before it.
+const LATE: u32 = 6;
+
+/// Counts of all series of one shard.
+type ShardCounts = HashMap<String, Counts>;
+
+/// What became of one shard in one step.
+struct JudgedShard {
+    shard: u8,
+    /// Series with new buckets.
+    judged: usize,
+    sizes: Sizes,
+    troubled: Vec<Judged>,
+    error: Option<ScanError>,
 }
 
 impl Scanner {
-    /// Goes on from the watermark in steps, each saved before the next: a scan that is killed, or has much to catch up
-    /// with, loses nothing.
+    /// Goes on from where each shard stands, in steps, each stored before the next: a scan that is killed, or has much to catch
+    /// up with, loses nothing, and a shard that fails is repeated alone by the next scan.
     pub(crate) async fn scan(&self, now: SystemTime) -> Result<Scanned, ScanError> {
         let current = Bucket::of(now);
-        let mut watermark = self.models.watermark().await?.unwrap_or_else(|| first_watermark(current));
-        let end = current.min(watermark.next.plus(MOST_BUCKETS));
-        let mut scanned = Scanned::default();
-        while watermark.next < end {
-            let step_end = end.min(watermark.next.plus(STEP));
-            let step = self.scan_step(watermark, step_end, now).await?;
+        let found = scan_progress::read(&self.models.table).await?;
+        let mut progress = found.unwrap_or_else(|| first_progress(current));
+        note_lag(current.since(progress.earliest()));
+        let end = current.min(progress.earliest().plus(MOST_BUCKETS));
+        let (mut scanned, mut failures) = (Scanned::default(), Failures::default());
+        let mut reading = Reading::Eventual;
+        while let Some((span, shards)) = next_span(&progress, &failures, end) {
+            let before = failures.0.len();
+            let step = self.scan_step(span, &shards, reading, &mut failures).await?;
             scanned.follow(step);
-            watermark.next = step_end;
-            self.models.set_watermark(watermark).await?;
+            let done: Vec<u8> = shards.into_iter().filter(|shard| !failures.0.contains_key(shard)).collect();
+            scan_progress::advance(&self.models.table, &done, span.end, span.counting_since).await?;
+            done.iter().for_each(|shard| progress.advance(*shard, span.end));
+            tracing::debug!(shards.done = done.len(), shards.failed = failures.0.len() - before, "judged up to {}", span.end);
+            // What was just written is to be read.
+            reading = Reading::Consistent;
         }
-        Ok(scanned)
+        failures.0.into_values().next().map_or(Ok(scanned), Err)
     }
 
-    /// Judges the buckets before `end` and saves. The watermark may move on only when every series was saved by this
-    /// scan: one that another scan or a failure has kept from it is met again.
-    async fn scan_step(&self, watermark: Watermark, end: Bucket, now: SystemTime) -> Result<Scanned, ScanError> {
-        let mut series = self.known_series().await?;
-        self.judge(&mut series, watermark, end).await?;
-        close_stale(&mut series, end);
-        let saves: Vec<_> = series
-            .into_iter()
-            .filter(|(_, judged)| judged.has_changed)
-            .map(|(name, judged)| self.save(name, judged, now))
-            .collect();
-        let saves: Vec<_> = stream::iter(saves).buffer_unordered(SAVES_AT_ONCE).collect().await;
-        let mut scanned = Scanned::default();
-        let mut incomplete = None;
-        for save in saves {
-            match save {
-                Ok(saved) => scanned.add(saved),
-                Err(error) => incomplete = Some(error),
-            }
-        }
-        incomplete.map_or(Ok(scanned), Err)
-    }
-
-    async fn known_series(&self) -> Result<BTreeMap<String, Judged>, TableError> {
-        let known = self.models.load().await?.into_iter();
-        Ok(known.map(|(name, loaded)| (name, Judged { loaded, ..Judged::default() })).collect())
-    }
-
-    async fn judge(
+    async fn scan_step(
         &self,
-        series: &mut BTreeMap<String, Judged>,
-        watermark: Watermark,
-        end: Bucket,
-    ) -> Result<(), TableError> {
-        let mut bucket = watermark.next;
-        while bucket < end {
-            let hour = read_hour(&self.models.table, bucket).await?;
-            let hour_key = bucket.hour_key();
-            while bucket < end && bucket.hour_key() == hour_key {
-                judge_bucket(series, bucket, hour.get(&bucket), watermark.counting_since);
-                bucket = bucket.next();
+        span: Span,
+        shards: &[u8],
+        reading: Reading,
+        failures: &mut Failures,
+    ) -> Result<Scanned, ScanError> {
+        let mut desk = Desk::open(&self.models.table).await?;
+        let mut counts = self.counts(&span).await?;
+        let calendar = desk.calendar.clone();
+        let judged = shards.iter().map(|&shard| {
+            let counts = counts.remove(&shard).unwrap_or_default();
+            self.judge_shard(shard, counts, span, &calendar, reading)
+        });
+        let judged: Vec<_> = judged.collect();
+        let mut judged = stream::iter(judged).buffer_unordered(SHARDS_AT_ONCE);
+        let (mut scanned, mut troubled) = (Scanned::default(), Troubled::default());
+        while let Some(shard) = judged.next().await {
+            scanned.series += shard.judged;
+            troubled.sizes.add(&shard.sizes);
+            troubled.series.extend(shard.troubled.into_iter().map(|judged| (shard.shard, judged)));
+            shard.error.into_iter().for_each(|error| drop(failures.0.insert(shard.shard, error)));
+        }
+        // In an order that a repetition comes to as well.
+        troubled.series.sort_by(|(_, a), (_, b)| a.name.cmp(&b.name));
+        let told = self.report(&mut desk, &mut troubled, &span, failures).await;
+        self.store_due(&mut troubled, failures).await;
+        Ok(Scanned { series: scanned.series, ..told })
+    }
+
+    /// The counters of the window, by shard and series.
+    async fn counts(&self, span: &Span) -> Result<BTreeMap<u8, ShardCounts>, TableError> {
+        let mut counts: BTreeMap<u8, ShardCounts> = BTreeMap::new();
+        let mut within = span.window;
+        while within < span.end {
+            let hour = read_hour(&self.models.table, within).await?;
+            for (bucket, activity) in hour.into_iter().filter(|(of, _)| span.window <= *of && *of < span.end) {
+                for (name, tally) in activity {
+                    let of_shard = counts.entry(shard_of(&name)).or_default();
+                    of_shard.entry(name).or_default().push((bucket, tally));
+                }
+            }
+            within = within.plus(12 - u32::from(within) % 12);
+        }
+        Ok(counts)
+    }
+
+    async fn judge_shard(
+        &self,
+        shard: u8,
+        mut counts: ShardCounts,
+        span: Span,
+        calendar: &Calendar,
+        reading: Reading,
+    ) -> JudgedShard {
+        let mut judged = JudgedShard { shard, judged: 0, sizes: Sizes::default(), troubled: Vec::new(), error: None };
+        let known = match self.models.load_shard(shard, reading).await {
+            Ok(known) => known,
+            Err(error) => return JudgedShard { error: Some(error.into()), ..judged },
+        };
+        let known: Vec<_> = known.into_iter().map(|(name, loaded)| (counts.remove(&name), name, loaded)).collect();
+        let new = counts.into_iter().map(|(name, counts)| (Some(counts), name, Loaded::default()));
+        let mut due = Vec::new();
+        for (counts, name, loaded) in known.into_iter().chain(new) {
+            let mut series = Judged::new(name, loaded, counts.unwrap_or_default());
+            series.advance(&span, &calendar.expected(&series.name));
+            judged.sizes.count(&series.name);
+            judged.judged += usize::from(series.is_judged);
+            if series.event.is_some() || series.loaded.state.has_incident() {
+                judged.troubled.push(series);
+            } else if series.is_due() {
+                due.push(series);
             }
         }
-        Ok(())
+        judged.error = self.store(due.iter()).await;
+        judged
     }
 
-    /// One transaction a series: its state and the alerts that follow from it.
-    async fn save(&self, name: String, judged: Judged, now: SystemTime) -> Result<Scanned, ScanError> {
-        let Judged { loaded, alerts, events, .. } = judged;
-        let enqueued = alerts.iter().map(|alert| enqueue(&self.outbox.table.name, alert, unix_seconds(now)));
-        let enqueued = enqueued.collect::<Result<_, _>>().map_err(|error| TableError::new("alert", error))?;
-        match self.models.save(&name, &loaded.state, loaded.revision, enqueued).await? {
-            Saved::Outrun => Err(ScanError::Outrun { series: name }),
-            Saved::Ours => Ok(Scanned {
-                series: 1,
-                alerts_opened: events.iter().filter(|event| **event == State::Opened).count(),
-                alerts_closed: events.iter().filter(|event| **event == State::Closed).count(),
-                ..Scanned::default()
-            }),
+    /// Series with an incident are stored as often as the others.
+    async fn store_due(&self, troubled: &mut Troubled, failures: &mut Failures) {
+        let due = troubled.series.iter().filter(|(_, judged)| judged.is_due() && !judged.is_given_up);
+        let mut by_shard: BTreeMap<u8, Vec<&Judged>> = BTreeMap::new();
+        due.for_each(|(shard, judged)| by_shard.entry(*shard).or_default().push(judged));
+        for (shard, due) in by_shard {
+            if let Some(error) = self.store(due.into_iter()).await {
+                failures.0.entry(shard).or_insert(error);
+            }
+        }
+    }
+
+    /// Each by itself; the last failure, if there was one.
+    async fn store<'j>(&self, due: impl Iterator<Item = &'j Judged>) -> Option<ScanError> {
+        let saves: Vec<_> = due.map(|judged| self.store_one(judged)).collect();
+        let saves: Vec<_> = stream::iter(saves).buffer_unordered(SAVES_AT_ONCE).collect().await;
+        saves.into_iter().filter_map(Result::err).last()
+    }
+
+    async fn store_one(&self, judged: &Judged) -> Result<(), ScanError> {
+        match self.models.checkpoint(&judged.checkpoint()).await? {
+            Saved::Ours => Ok(()),
+            Saved::Outrun => Err(ScanError::Outrun { series: judged.name.clone() }),
         }
     }
 }
 
-impl Judged {
-    fn observe(&mut self, name: &str, observation: &Observation) {
-        let state = &mut self.loaded.state;
-        let is_known = state.model.last().is_some_and(|last| observation.bucket <= last);
-        // A series begins with its first traffic and ends with a long silence.
-        let is_watched = state.last_active.is_some() && !state.is_forgotten(observation.bucket);
-        if is_known || (observation.total == 0.0 && !is_watched) {
-            return;
-        }
-        self.has_changed = true;
-        let judgement = state.model.observe(observation);
-        state.remember(observation.bucket, observation.total);
-        let step = step(state.watch.as_ref(), name, &judgement, observation.bucket);
-        state.watch = step.watch;
-        self.tell(name, step.event);
-    }
-
-    fn tell(&mut self, name: &str, event: Option<AlertEvent>) {
-        let Some(event) = event else { return };
-        self.has_changed = true;
-        self.events.push(event.state);
-        self.alerts.push(Alert::new(name, event, &self.loaded.state.recent));
-    }
+/// What is to be judged next, for which shards: those that are furthest behind, with whoever stands where they go.
+fn next_span(progress: &Progress, failures: &Failures, end: Bucket) -> Option<(Span, Vec<u8>)> {
+    let waiting = || progress.shards().filter(|(shard, next)| *next < end && !failures.0.contains_key(shard));
+    let from = waiting().map(|(_, next)| next).min()?;
+    let end = end.min(from.plus(STEP));
+    let shards = waiting().filter(|(_, next)| *next < end).map(|(shard, _)| shard).collect();
+    let window = from.minus(CHECKPOINT);
+    Some((Span { window, from, end, counting_since: progress.counting_since }, shards))
 }
 
-/// Judges what was counted and, from where counting began, the silence of every series that is known.
-fn judge_bucket(
-    series: &mut BTreeMap<String, Judged>,
-    bucket: Bucket,
-    activity: Option<&BucketActivity>,
-    counting_since: Bucket,
-) {
-    let mut observed = HashSet::new();
-    for (name, tally) in activity.into_iter().flatten() {
-        observed.insert(name.as_str());
-        series.entry(name.clone()).or_default().observe(name, &observation(bucket, tally));
-    }
-    if counting_since <= bucket {
-        for (name, judged) in series.iter_mut().filter(|(name, _)| !observed.contains(name.as_str())) {
-            judged.observe(name, &observation(bucket, &Tally::new()));
-        }
-    }
-}
-
-/// Incidents of series that nobody has counted for so long that nobody can say they go on.
-fn close_stale(series: &mut BTreeMap<String, Judged>, end: Bucket) {
-    for (name, judged) in series {
-        if let Some(watch) = judged.loaded.state.watch.take() {
-            let step = watch.close_if_stale(end);
-            judged.loaded.state.watch = step.watch;
-            judged.tell(name, step.event);
-        }
-    }
-}
-
-fn observation(bucket: Bucket, tally: &Tally) -> Observation {
-    #[expect(clippy::cast_precision_loss, reason = "no counter of five minutes reaches 2^52")]
-    let count = |channel: &str| tally.get(channel).map(|count| *count as f64);
-    Observation {
-        bucket,
-        total: count(Channel::Total.as_str()).unwrap_or(0.0),
-        auth_fail: count(Channel::AuthFail.as_str()).or(Some(0.0)),
-        top1: count("top1"),
-        distinct: count("distinct"),
-        limited: count(Channel::Limited.as_str()).or(Some(0.0)),
-    }
-}
-
-fn first_watermark(current: Bucket) -> Watermark {
+fn first_progress(current: Bucket) -> Progress {
     let next = current.minus(FIRST_LOOK_BACK);
-    Watermark { next, counting_since: next }
+    Progress::starting(next, next)
 }
+
+/// The scan watches itself: whoever runs late says so.
+fn note_lag(behind: u32) {
+    if LATE < behind {
+        tracing::warn!(scan.lag_buckets = behind, "the scan is {behind} buckets behind");
+    }
+}
+

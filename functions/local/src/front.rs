@@ -1,6 +1,7 @@
 //! HTTP on one port: the API as API Gateway would call it, and what a developer needs around it.
 
 use std::{
+    collections::BTreeMap,
     net::IpAddr,
     sync::Arc,
     time::{Duration, SystemTime},
@@ -17,16 +18,20 @@ use axum::{
 };
 use futures_util::StreamExt;
 use gatepost::{
+    activity::Channel,
     api_key::hex,
     bucket::Bucket,
     disposition::Disposition,
-    io::messages::{INBOUND, place, report_key},
+    io::{
+        alert_groups, counters,
+        messages::{INBOUND, place, report_key},
+    },
 };
 use gatepost_verify_inbound::event::MessageId;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use crate::{api_gateway, aws::clients::Endpoints, clock, page::Page, ses::Session, stack::Stack};
+use crate::{api_gateway, aws::clients::Endpoints, clock, page::{Page, SeriesRow}, ses::Session, stack::Stack};
 
 /// What SES stores at most, and a little more, so that what is too large can be tried.
 const MAX_MESSAGE_OCTETS: usize = 45_000_000;
@@ -194,8 +199,29 @@ async fn alerts(State(front): State<Arc<Front>>) -> Json<Value> {
 }
 
 async fn show_page(State(front): State<Arc<Front>>) -> Html<String> {
-    let series = front.stack.scanner.models.load().await.unwrap_or_default();
-    Html(front.page.render(&series, &front.stack.sns.published()))
+    Html(front.page.render(&series(&front.stack).await, &front.stack.sns.published()))
+}
+
+/// What was counted lately, and which series have an incident that people know of.
+async fn series(stack: &Stack) -> BTreeMap<String, SeriesRow> {
+    let table = &stack.scanner.models.table;
+    let current = Bucket::of(clock::now());
+    let hours = [24, 12, 0].map(|age| counters::read_hour(table, current.minus(age)));
+    let hours = futures_util::future::join_all(hours).await;
+    let mut rows: BTreeMap<String, SeriesRow> = BTreeMap::new();
+    for (bucket, activity) in hours.into_iter().flat_map(Result::unwrap_or_default) {
+        for (name, tally) in activity {
+            let total = tally.get(Channel::Total.as_str()).copied().unwrap_or(0);
+            rows.entry(name).or_default().note(current.since(bucket), total);
+        }
+    }
+    let groups = alert_groups::load(table).await.unwrap_or_default();
+    for (group, _) in groups.values().filter(|(group, _)| group.is_open()) {
+        for name in group.members.keys() {
+            rows.entry(name.clone()).or_default().incident = group.kind.as_str();
+        }
+    }
+    rows
 }
 
 fn random_id() -> String {

@@ -6,7 +6,7 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use gatepost::{alert::sparkline, io::series_state::Loaded};
+use gatepost::alert::{escaped, sparkline};
 use lambda_http::Body;
 use serde_json::Value;
 
@@ -20,6 +20,36 @@ const ROWS: usize = 50;
 pub struct Page {
     verdicts: Mutex<VecDeque<[String; 3]>>,
     dispositions: Mutex<VecDeque<[String; 3]>>,
+}
+
+/// Buckets of a chart: two hours.
+const CHART: usize = 24;
+
+/// A series as the page shows it.
+#[derive(Debug, Clone)]
+pub struct SeriesRow {
+    /// Totals of the last two hours, oldest first.
+    totals: [f64; CHART],
+    /// The kind of its incident; empty without one.
+    pub incident: &'static str,
+}
+
+impl Default for SeriesRow {
+    fn default() -> Self {
+        Self { totals: [0.0; CHART], incident: "" }
+    }
+}
+
+impl SeriesRow {
+    /// Notes what was counted `age` buckets ago.
+    pub fn note(&mut self, age: u32, total: u64) {
+        let from_the_end = usize::try_from(age).unwrap_or(usize::MAX);
+        if let Some(of_bucket) = self.totals.iter_mut().rev().nth(from_the_end) {
+            #[expect(clippy::cast_precision_loss, reason = "no counter of five minutes reaches 2^52")]
+            let total = total as f64;
+            *of_bucket = total;
+        }
+    }
 }
 
 impl Page {
@@ -43,15 +73,12 @@ impl Page {
 
     /// The page as HTML. Every text in it is escaped: domains and series names come from strangers.
     #[must_use]
-    pub fn render(&self, series: &BTreeMap<String, Loaded>, alerts: &[Published]) -> String {
+    pub fn render(&self, series: &BTreeMap<String, SeriesRow>, alerts: &[Published]) -> String {
         let verdicts = table(["domain", "verdict", "reasons"], rows(&self.verdicts));
         let dispositions = table(["author domain", "disposition", "findings"], rows(&self.dispositions));
-        let charts = series.iter().take(ROWS).map(|(name, loaded)| {
-            let state = &loaded.state;
-            let incident = state.watch.as_ref().and_then(|watch| watch.incident.as_ref());
-            [name.clone(), sparkline(&state.recent), incident.map_or("", |incident| incident.kind.as_str()).to_owned()]
-        });
-        let charts = table(["series", "last two hours scanned", "incident"], charts.collect());
+        let charts = series.iter().take(ROWS);
+        let charts = charts.map(|(name, row)| [name.clone(), sparkline(&row.totals), row.incident.to_owned()]);
+        let charts = table(["series", "last two hours", "incident"], charts.collect());
         let alerts = alerts.iter().rev().take(ROWS).map(|alert| {
             let attribute =
                 |name| alert.message_attributes.get(name).map_or("", |value| &value.string_value).to_owned();
@@ -101,19 +128,4 @@ fn table(head: [&str; 3], rows: Vec<[String; 3]>) -> String {
         let _ = write!(html, "<tr><td>{}", row.map(|cell| escaped(&cell)).join("<td>"));
     }
     html + "</table>"
-}
-
-fn escaped(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            '\'' => escaped.push_str("&#39;"),
-            c => escaped.push(c),
-        }
-    }
-    escaped
 }

@@ -19,7 +19,8 @@ use gatepost::{
         key_register::{Grant, KeyRegister},
         ledger::Ledger,
         messages::Messages,
-        series_state::{Models, Watermark},
+        scan_progress,
+        series_state::Models,
         table::Table,
     },
 };
@@ -153,11 +154,10 @@ async fn begin_counting(options: &StackOptions, table: &Table, client: &str) -> 
         earliest = history.buckets.iter().map(|(bucket, _)| *bucket).chain([earliest]).min().unwrap_or(current);
         counters::preload(table, &history.series, &history.buckets).await?;
     }
-    let models = Models { table: table.clone() };
-    let found = models.watermark().await?;
+    let found = scan_progress::read(table).await?;
     if found.is_none() || options.dynamodb_endpoint.is_none() {
-        let next = found.map_or(earliest, |watermark| watermark.next.min(earliest));
-        models.set_watermark(Watermark { next, counting_since: current }).await?;
+        let next = found.map_or(earliest, |progress| progress.earliest().min(earliest));
+        scan_progress::reset(table, next, current).await?;
     }
     Ok(())
 }

@@ -22,6 +22,7 @@ mod state;
 
 pub use calendar::{Announced, Explained, Occasion};
 pub use detector::{Judgement, Model, Reading};
+pub(crate) use incident::fingerprint;
 pub use incident::{AlertEvent, Incident, Severity, State, Step, THRESHOLD, Watch, step};
 pub use state::ModelError;
 

@@ -1,7 +1,7 @@
 //! Alerts on their way to SNS, through an outbox in the table.
 //!
 //! An alert is put into the outbox by the transaction that stores the state it follows from, and leaves it once SNS took
-//! it. So there is exactly one per change of an incident, and it is delivered at least once.
+//! it. So there is exactly one per change of an incident, and it is delivered at least once, to SNS and to the log alike.
 
 use std::collections::VecDeque;
 
@@ -54,6 +54,7 @@ pub fn enqueue(table: &str, alert: &Alert, now_s: u64) -> Result<TransactWriteIt
     let mut item = key(OUTBOX, format!("{:010}#{}", alert.sequence(), alert.dedup_id()));
     item.insert("subject".to_owned(), text(alert.subject()));
     item.insert("message".to_owned(), text(alert.message_json()));
+    item.insert(FINDING.to_owned(), text(alert.finding().to_string()));
     for (name, value) in alert.attributes() {
         item.insert(attribute(name), text(value));
     }
@@ -73,6 +74,7 @@ impl Outbox {
         while let Some(item) = pending.front() {
             match self.publish(item).await {
                 Ok(()) => {
+                    log(item);
                     self.remove(item).await?;
                     pending.pop_front();
                     published.sent += 1;
@@ -124,6 +126,15 @@ impl Outbox {
         delete.send().await.map(drop).map_err(|error| TableError::new("empty the outbox", error))
     }
 }
+
+/// The same alert for a SIEM that reads the log.
+fn log(item: &Item) {
+    if let Some(finding) = read_text(item, FINDING) {
+        tracing::info!(ocsf = finding, "published: {}", read_text(item, "subject").unwrap_or_default());
+    }
+}
+
+const FINDING: &str = "ocsf";
 
 /// Prefix of the attributes that become message attributes.
 const ATTRIBUTE: &str = "attribute-";

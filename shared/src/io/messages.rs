@@ -236,6 +236,14 @@ impl Messages {
         self.put(key, "application/json", octets).await
     }
 
+    /// The page of an incident, which is replaced when the incident changes.
+    ///
+    /// # Errors
+    /// When the bucket did not take it.
+    pub async fn put_page(&self, key: &str, html: String) -> Result<(), MessagesError> {
+        self.put(key, "text/html; charset=utf-8", html.into_bytes()).await
+    }
+
     async fn put(&self, key: &str, content_type: &str, octets: Vec<u8>) -> Result<(), MessagesError> {
         let put = self.client.put_object().bucket(&self.bucket).key(key).content_type(content_type);
         put.body(ByteStream::from(octets)).send().await.map(drop).map_err(unavailable)

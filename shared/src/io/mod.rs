@@ -1,6 +1,8 @@
 //! Everything that awaits or calls another machine. `io` uses the nouns of this crate; a noun never uses `io`.
 
+pub mod alert_groups;
 pub mod aws;
+pub mod calendar;
 pub mod callers;
 pub mod counters;
 pub mod dns;
@@ -11,6 +13,7 @@ pub mod keys;
 pub mod overlays;
 pub mod posture;
 pub mod rate_limits;
+pub mod scan_progress;
 pub mod series_state;
 pub mod table;
 pub mod telemetry;

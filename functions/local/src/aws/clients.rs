@@ -5,6 +5,8 @@ use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region, SharedHttpClient};
 use std::time::Duration;
 
+use super::meter::Meter;
+
 /// What every local client signs with. The S3 endpoint verifies the signature; the others accept any.
 pub const ACCESS_KEY: &str = "local";
 /// Guards nothing: the endpoints are on loopback and hold only what the developer put there.
@@ -48,15 +50,25 @@ impl Clients {
 /// A `DynamoDB` client for the endpoint at `url`: one attempt, given up after `operation_timeout`.
 #[must_use]
 pub fn dynamodb(url: &str, operation_timeout: Duration) -> aws_sdk_dynamodb::Client {
-    let config = aws_sdk_dynamodb::Config::builder()
+    aws_sdk_dynamodb::Client::from_conf(dynamodb_config(url, operation_timeout).build())
+}
+
+/// The same, with a meter for what it consumes.
+#[must_use]
+pub fn metered_dynamodb(url: &str, operation_timeout: Duration, meter: &Meter) -> aws_sdk_dynamodb::Client {
+    let config = dynamodb_config(url, operation_timeout).interceptor(meter.clone());
+    aws_sdk_dynamodb::Client::from_conf(config.build())
+}
+
+fn dynamodb_config(url: &str, operation_timeout: Duration) -> aws_sdk_dynamodb::config::Builder {
+    aws_sdk_dynamodb::Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::from_static(REGION))
         .credentials_provider(credentials())
         .http_client(plain_http())
         .retry_config(RetryConfig::disabled())
         .timeout_config(timeouts(operation_timeout))
-        .endpoint_url(url);
-    aws_sdk_dynamodb::Client::from_conf(config.build())
+        .endpoint_url(url)
 }
 
 /// An S3 client for the endpoint at `url`, path style: a bucket is not a host name on loopback.

@@ -5,5 +5,6 @@ pub mod clients;
 pub mod dynamodb;
 pub mod lambda;
 mod loopback;
+pub mod meter;
 pub mod s3;
 pub mod sns;

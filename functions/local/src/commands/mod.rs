@@ -1,11 +1,14 @@
 //! The command line.
 
 pub mod address;
+pub mod calendar;
 pub mod domains;
+pub mod incident;
 pub mod keys;
 pub mod posture;
 pub mod quarantine;
 pub mod serve;
+pub mod simulate;
 pub mod spf;
 mod target;
 pub mod verify;
@@ -51,8 +54,14 @@ enum Command {
     Verify(verify::Args),
     /// Look at messages that were held back, release them, or have them judged again
     Quarantine(quarantine::Args),
+    /// Announce maintenance and expected surges, or silence alerts for a while
+    Calendar(calendar::Args),
+    /// Print or show the page of an incident
+    Incident(incident::Args),
     /// Run the anomaly detector over CSV history, streaming and without look-ahead
     Backtest(backtest::Args),
+    /// Measure what the scan of many series costs, by the real code against an embedded table
+    Simulate(simulate::Args),
     #[command(name = JUDGE_STDIN, hide = true)]
     JudgeStdin,
 }
@@ -72,10 +81,13 @@ pub fn run(cli: Cli) -> Result<(), CommandError> {
         Some(Command::Posture(args)) => block_on(posture::run(args)),
         Some(Command::Verify(args)) => block_on(verify::run(args)),
         Some(Command::Quarantine(args)) => block_on(quarantine::run(args)),
+        Some(Command::Calendar(args)) => block_on(calendar::run(args)),
+        Some(Command::Incident(args)) => block_on(incident::run(args)),
         Some(Command::Backtest(args)) => {
             Settings::read(args.config.as_deref())?;
             Ok(backtest::run(&args, &mut io::stdout().lock())?)
         }
+        Some(Command::Simulate(args)) => block_on(simulate::run(args)),
         Some(Command::JudgeStdin) => Ok(child::run_child(io::stdin().lock(), io::stdout().lock())?),
     }
 }

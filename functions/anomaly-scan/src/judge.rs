@@ -1,0 +1,151 @@
+//! One series: from its checkpoint to the present, bucket by bucket.
+
+use gatepost::{
+    activity::{Channel, Tally},
+    alert::Sources,
+    anomaly::{self, AlertEvent, Announced, Explained, Judgement, Observation, step},
+    bucket::Bucket,
+    io::series_state::{CHECKPOINT, Checkpoint, IDLE_CHECKPOINT, Loaded, is_due},
+    recent::Point,
+};
+
+/// Buckets of silence that are judged at most, whatever a stored state says of its age: a little over 40 days.
+const MOST_BUCKETS: u32 = 12_000;
+
+/// What one step judges.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Span {
+    /// From where on counters were read: what was judged before and may not be stored, is judged again.
+    pub(crate) window: Bucket,
+    /// The first bucket that is new.
+    pub(crate) from: Bucket,
+    pub(crate) end: Bucket,
+    /// From here on a bucket without counts means no traffic; before it nobody counted.
+    pub(crate) counting_since: Bucket,
+}
+
+/// Counts of one series, oldest first.
+pub(crate) type Counts = Vec<(Bucket, Tally)>;
+
+/// A series and what becomes of it.
+#[derive(Default)]
+pub(crate) struct Judged {
+    pub(crate) name: String,
+    pub(crate) loaded: Loaded,
+    pub(crate) counts: Counts,
+    /// The first change that has to be stored before the series can go on.
+    pub(crate) event: Option<AlertEvent>,
+    /// Whether its change could not be stored: the next scan judges it again.
+    pub(crate) is_given_up: bool,
+    /// Whether there was a new bucket to judge.
+    pub(crate) is_judged: bool,
+    /// Where the stored state stands, or just before a new series began.
+    stored: Option<Bucket>,
+    was_active: bool,
+}
+
+impl Judged {
+    pub(crate) fn new(name: String, loaded: Loaded, counts: Counts) -> Self {
+        let stored = loaded.state.model.last();
+        Self { name, loaded, counts, stored, ..Self::default() }
+    }
+
+    /// Goes on to the end of the span, or to the first change of an incident.
+    pub(crate) fn advance(&mut self, span: &Span, expected: &[Announced]) {
+        let Some(mut bucket) = self.begin(span) else { return };
+        let mut next_count = self.counts.partition_point(|(of, _)| *of < bucket);
+        while bucket < span.end && self.event.is_none() {
+            let counted = self.counts.get(next_count).filter(|(of, _)| *of == bucket);
+            next_count += usize::from(counted.is_some());
+            let observation = counted.map(|(_, tally)| observation(bucket, tally));
+            let silence = || (span.counting_since <= bucket).then(|| observation_of_silence(bucket));
+            if let Some(observation) = observation.or_else(silence) {
+                self.observe(&observation, span, expected);
+            }
+            bucket = bucket.next();
+        }
+        if self.event.is_none() {
+            self.close_if_stale(span.end);
+        }
+    }
+
+    /// The first bucket to judge: the one after the last, but what lies before the window is silence and nothing else.
+    fn begin(&self, span: &Span) -> Option<Bucket> {
+        let Some(last) = self.loaded.state.model.last() else { return Some(self.counts.first()?.0) };
+        let silence_begins = span.counting_since.min(span.window);
+        Some(last.next().max(silence_begins).max(span.end.minus(MOST_BUCKETS)))
+    }
+
+    fn observe(&mut self, observation: &Observation, span: &Span, expected: &[Announced]) {
+        let bucket = observation.bucket;
+        let state = &mut self.loaded.state;
+        // A series begins with its first traffic and ends with a long silence.
+        let is_watched = state.last_active.is_some() && !state.is_forgotten(bucket);
+        if observation.total == 0.0 && !is_watched {
+            return;
+        }
+        self.stored.get_or_insert_with(|| bucket.minus(1));
+        self.was_active |= 0.0 < observation.total;
+        self.is_judged |= span.from <= bucket;
+        let judgement = state.model.observe_during(observation, Explained::by(expected, bucket));
+        let step = step(state.watch.as_ref(), &self.name, &judgement, bucket);
+        state.watch = step.watch;
+        state.remember(bucket, Point { total: observation.total, expected: expected_total(&judgement) });
+        self.event = step.event;
+    }
+
+    /// Closes the incident of a series that nobody has counted for so long that nobody can say it goes on.
+    fn close_if_stale(&mut self, end: Bucket) {
+        if let Some(watch) = self.loaded.state.watch.take() {
+            let step = watch.close_if_stale(end);
+            self.loaded.state.watch = step.watch;
+            self.event = step.event;
+        }
+    }
+
+    /// Who was counted in a bucket.
+    pub(crate) fn sources(&self, _bucket: Bucket) -> Sources {
+        Sources::default()
+    }
+
+    pub(crate) fn is_due(&self) -> bool {
+        let Some((stored, judged)) = self.stored.zip(self.loaded.state.model.last()) else { return false };
+        let every = if self.was_active { CHECKPOINT } else { IDLE_CHECKPOINT };
+        is_due(&self.name, stored, judged, every)
+    }
+
+    pub(crate) fn checkpoint(&self) -> Checkpoint<'_> {
+        Checkpoint { series: &self.name, state: &self.loaded.state, found: self.loaded.revision }
+    }
+
+    /// Notes that the state is stored as it is.
+    pub(crate) fn note_stored(&mut self) {
+        self.event = None;
+        self.loaded.revision = Some(self.loaded.revision.map_or(0, |revision| revision + 1));
+        self.stored = self.loaded.state.model.last();
+        self.was_active = false;
+    }
+}
+
+/// What was expected of the whole traffic, which the chart shows.
+fn expected_total(judgement: &Judgement) -> f64 {
+    let totals = judgement.readings.iter().filter(|reading| reading.channel == anomaly::Channel::Total);
+    totals.map(|reading| reading.expected).reduce(f64::min).unwrap_or(f64::NAN)
+}
+
+fn observation(bucket: Bucket, tally: &Tally) -> Observation {
+    #[expect(clippy::cast_precision_loss, reason = "no counter of five minutes reaches 2^52")]
+    let count = |channel: &str| tally.get(channel).map(|count| *count as f64);
+    Observation {
+        bucket,
+        total: count(Channel::Total.as_str()).unwrap_or(0.0),
+        auth_fail: count(Channel::AuthFail.as_str()).or(Some(0.0)),
+        top1: count("top1"),
+        distinct: count("distinct"),
+        limited: count(Channel::Limited.as_str()).or(Some(0.0)),
+    }
+}
+
+fn observation_of_silence(bucket: Bucket) -> Observation {
+    Observation { bucket, total: 0.0, auth_fail: Some(0.0), top1: None, distinct: None, limited: Some(0.0) }
+}
