@@ -12,7 +12,7 @@ use gatepost::{
     api_key::{ApiKey, ENTROPY_LEN, HashSecret},
     bucket::Bucket,
     io::{
-        counters::Counters,
+        counters::{Counted, Counters, Urgency},
         key_register::{Grant, KeyRegister},
         keys::Keys,
     },
@@ -342,9 +342,16 @@ async fn write_in_vain(stack: &Stack, table: &FaultyTable, fault: Fault) {
 #[tokio::test]
 async fn what_is_counted_while_a_write_is_under_way_is_part_of_the_next_one() {
     let table = FaultyTable::start().await;
-    let counters = Counters::new(table::client(&table.url), "writer".to_owned());
+    let counters = Counters::new(table::client(&table.url), "writer".to_owned(), HashSecret::new("secret"));
     let bucket = Bucket::parse("2026-11-23T02:10").expect("a time");
-    let count = || counters.count("signup/k1", &[Channel::Total], bucket);
+    let request = Counted {
+        series: "signup/k1",
+        channels: &[Channel::Total],
+        domain: None,
+        network: None,
+        urgency: Urgency::Soon,
+    };
+    let count = || counters.count(&request, bucket);
     let direct = &table.direct;
     let written = |total| async move { table::counted_at_last(direct, "signup/k1", &[("total", total)]).await };
     count();

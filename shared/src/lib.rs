@@ -19,6 +19,7 @@ pub mod calendar;
 pub mod circuit_breaker;
 pub mod client_certificate;
 pub mod config;
+pub mod crowd;
 pub mod display_name;
 pub mod disposition;
 #[cfg(feature = "mail")]
@@ -32,6 +33,7 @@ pub mod flow;
 pub mod header_section;
 pub mod inspection;
 pub mod io;
+pub mod ip_prefix;
 pub mod look_alike;
 pub mod mail_hosts;
 pub mod ocsf;

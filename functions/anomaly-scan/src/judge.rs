@@ -1,7 +1,7 @@
 //! One series: from its checkpoint to the present, bucket by bucket.
 
 use gatepost::{
-    activity::{Channel, Tally},
+    activity::{Activity, Channel, DISTINCT, TOP_1},
     alert::Sources,
     anomaly::{self, AlertEvent, Announced, Explained, Judgement, Observation, step},
     bucket::Bucket,
@@ -24,8 +24,18 @@ pub(crate) struct Span {
     pub(crate) counting_since: Bucket,
 }
 
+/// Names of each sort that an alert can tell.
+const MOST_NAMED: usize = 5;
+
+/// What was counted of one series in one bucket.
+pub(crate) struct Counted {
+    observation: Observation,
+    /// Of a new bucket, if anybody is known.
+    sources: Option<Box<Sources>>,
+}
+
 /// Counts of one series, oldest first.
-pub(crate) type Counts = Vec<(Bucket, Tally)>;
+pub(crate) type Counts = Vec<Counted>;
 
 /// A series and what becomes of it.
 #[derive(Default)]
@@ -53,11 +63,11 @@ impl Judged {
     /// Goes on to the end of the span, or to the first change of an incident.
     pub(crate) fn advance(&mut self, span: &Span, expected: &[Announced]) {
         let Some(mut bucket) = self.begin(span) else { return };
-        let mut next_count = self.counts.partition_point(|(of, _)| *of < bucket);
+        let mut next_count = self.counts.partition_point(|counted| counted.bucket() < bucket);
         while bucket < span.end && self.event.is_none() {
-            let counted = self.counts.get(next_count).filter(|(of, _)| *of == bucket);
+            let counted = self.counts.get(next_count).filter(|counted| counted.bucket() == bucket);
             next_count += usize::from(counted.is_some());
-            let observation = counted.map(|(_, tally)| observation(bucket, tally));
+            let observation = counted.map(|counted| counted.observation);
             let silence = || (span.counting_since <= bucket).then(|| observation_of_silence(bucket));
             if let Some(observation) = observation.or_else(silence) {
                 self.observe(&observation, span, expected);
@@ -71,7 +81,7 @@ impl Judged {
 
     /// The first bucket to judge: the one after the last, but what lies before the window is silence and nothing else.
     fn begin(&self, span: &Span) -> Option<Bucket> {
-        let Some(last) = self.loaded.state.model.last() else { return Some(self.counts.first()?.0) };
+        let Some(last) = self.loaded.state.model.last() else { return self.counts.first().map(Counted::bucket) };
         let silence_begins = span.counting_since.min(span.window);
         Some(last.next().max(silence_begins).max(span.end.minus(MOST_BUCKETS)))
     }
@@ -104,8 +114,9 @@ impl Judged {
     }
 
     /// Who was counted in a bucket.
-    pub(crate) fn sources(&self, _bucket: Bucket) -> Sources {
-        Sources::default()
+    pub(crate) fn sources(&self, bucket: Bucket) -> Sources {
+        let counted = self.counts.iter().find(|counted| counted.bucket() == bucket);
+        counted.and_then(|counted| counted.sources.as_deref().cloned()).unwrap_or_default()
     }
 
     pub(crate) fn is_due(&self) -> bool {
@@ -133,17 +144,36 @@ fn expected_total(judgement: &Judgement) -> f64 {
     totals.map(|reading| reading.expected).reduce(f64::min).unwrap_or(f64::NAN)
 }
 
-fn observation(bucket: Bucket, tally: &Tally) -> Observation {
+impl Counted {
+    pub(crate) fn new(bucket: Bucket, activity: &Activity, span: &Span) -> Self {
+        let is_new = span.from <= bucket;
+        Self { observation: observation(bucket, activity), sources: is_new.then(|| sources(activity)).flatten() }
+    }
+
+    fn bucket(&self) -> Bucket {
+        self.observation.bucket
+    }
+}
+
+fn observation(bucket: Bucket, activity: &Activity) -> Observation {
     #[expect(clippy::cast_precision_loss, reason = "no counter of five minutes reaches 2^52")]
-    let count = |channel: &str| tally.get(channel).map(|count| *count as f64);
+    let count = |channel: &str| activity.tally.get(channel).map(|count| *count as f64);
     Observation {
         bucket,
         total: count(Channel::Total.as_str()).unwrap_or(0.0),
         auth_fail: count(Channel::AuthFail.as_str()).or(Some(0.0)),
-        top1: count("top1"),
-        distinct: count("distinct"),
+        top1: count(TOP_1),
+        distinct: count(DISTINCT),
         limited: count(Channel::Limited.as_str()).or(Some(0.0)),
     }
+}
+
+fn sources(activity: &Activity) -> Option<Box<Sources>> {
+    let owned = |top: Vec<(&str, u64)>| top.into_iter().map(|(name, count)| (name.to_owned(), count)).collect();
+    let (domains, networks) = (owned(activity.domains.top(MOST_NAMED)), owned(activity.networks.top(MOST_NAMED)));
+    let total = activity.tally.get(Channel::Total.as_str()).copied().unwrap_or(0);
+    let sources = Sources { domains, networks, total };
+    (!sources.domains.is_empty() || !sources.networks.is_empty()).then(|| Box::new(sources))
 }
 
 fn observation_of_silence(bucket: Bucket) -> Observation {

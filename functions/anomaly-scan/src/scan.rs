@@ -21,7 +21,7 @@ use gatepost::{
 use crate::{
     ScanError, Scanned, Scanner,
     desk::{Desk, Failures, Troubled},
-    judge::{Counts, Judged, Span},
+    judge::{Counted, Counts, Judged, Span},
 };
 
 /// Buckets that one scan judges at most: a little over 40 days. The rest waits for the next scan.
@@ -115,9 +115,9 @@ impl Scanner {
         while within < span.end {
             let hour = read_hour(&self.models.table, within).await?;
             for (bucket, activity) in hour.into_iter().filter(|(of, _)| span.window <= *of && *of < span.end) {
-                for (name, tally) in activity {
+                for (name, activity) in activity {
                     let of_shard = counts.entry(shard_of(&name)).or_default();
-                    of_shard.entry(name).or_default().push((bucket, tally));
+                    of_shard.entry(name).or_default().push(Counted::new(bucket, &activity, span));
                 }
             }
             within = within.plus(12 - u32::from(within) % 12);

@@ -210,8 +210,8 @@ async fn series(stack: &Stack) -> BTreeMap<String, SeriesRow> {
     let hours = futures_util::future::join_all(hours).await;
     let mut rows: BTreeMap<String, SeriesRow> = BTreeMap::new();
     for (bucket, activity) in hours.into_iter().flat_map(Result::unwrap_or_default) {
-        for (name, tally) in activity {
-            let total = tally.get(Channel::Total.as_str()).copied().unwrap_or(0);
+        for (name, activity) in activity {
+            let total = activity.tally.get(Channel::Total.as_str()).copied().unwrap_or(0);
             rows.entry(name).or_default().note(current.since(bucket), total);
         }
     }

@@ -72,7 +72,7 @@ async fn flush(gate: &Gate) {
     let now = std::time::SystemTime::now();
     let issuers = tokio::time::timeout(ISSUERS_WITHIN, gate.refresh_issuers(now));
     let knowledge = tokio::time::timeout(KNOWLEDGE_WITHIN, gate.refresh(now));
-    let (flushed, _, _) = tokio::join!(gate.counters().flush(Bucket::of(now)), knowledge, issuers);
+    let (flushed, _, _) = tokio::join!(gate.counters().flush_due(Bucket::of(now)), knowledge, issuers);
     if let Err(error) = flushed {
         tracing::warn!(cause = %error, "counters were not written; they go out with the next flush");
     }

@@ -1,6 +1,7 @@
 //! What an instance builds once and every request uses.
 
 use std::{
+    net::IpAddr,
     sync::Arc,
     time::{Duration, SystemTime},
 };
@@ -14,7 +15,7 @@ use gatepost::{
     domain_list::DomainList,
     flow::Flow,
     io::{
-        counters::Counters,
+        counters::{Counted, Counters, Urgency},
         dns::{Dns, NameServers},
         domain_data::{DomainData, Refreshed},
         overlays::Overlays,
@@ -22,17 +23,19 @@ use gatepost::{
         table::{Table, TableError},
         telemetry::with_causes,
     },
+    ip_prefix::IpPrefix,
     look_alike::LookAlikes,
     mail_hosts::{Hosts, MailHosts},
     overlay::Overlay,
     posture::Recorded,
     rate_limit::{Quota, Remaining},
-    verdict::{Context, Decision, Verdict},
+    verdict::{Context, Decision},
     weights::Weights,
 };
 use lambda_http::Request;
 
 use crate::{
+    Judged,
     caller::{Caller, Door},
     problem::ValidateError,
     tokens::TokenConfig,
@@ -144,7 +147,7 @@ impl Gate {
             door: Door::new(&table, &config.key_hash_secret, &config.tokens, config.auth_refresh),
             pseudonyms: HashSecret::new(&config.key_hash_secret),
             rate_limits: RateLimits::new(limits),
-            counters: Counters::new(table.clone(), instance),
+            counters: Counters::new(table.clone(), instance, HashSecret::new(&config.key_hash_secret)),
             dns,
             domain_data: DomainData::new(s3, config.bucket.clone(), config.data_refresh),
             overlays: Overlays::new(table, config.data_refresh),
@@ -280,26 +283,36 @@ impl Gate {
     }
 
     /// A posture is no verdict, so it counts as traffic and nothing else.
-    pub(crate) fn count_posture(&self, caller: &Caller, now: SystemTime) {
-        self.count(Flow::Other.as_str(), &caller.id, &[Channel::Total], now);
+    pub(crate) fn count_posture(&self, caller: &Caller, domain: &Domain, now: SystemTime) {
+        let domain = Some(domain.as_str());
+        self.count(Flow::Other, caller, &[Channel::Total], Origin { domain, ..Origin::default() }, now);
     }
 
-    pub(crate) fn count_verdict(&self, caller: &Caller, flow: Flow, verdict: &Verdict, now: SystemTime) {
-        let outcome = match verdict.decision {
+    pub(crate) fn count_verdict(
+        &self,
+        caller: &Caller,
+        flow: Flow,
+        judged: &Judged,
+        client_ip: Option<IpAddr>,
+        now: SystemTime,
+    ) {
+        let outcome = match judged.verdict.decision {
             Decision::Accept => Channel::Accept,
             Decision::Review => Channel::Review,
             Decision::Reject => Channel::Reject,
         };
-        self.count(flow.as_str(), &caller.id, &[Channel::Total, outcome], now);
+        let domain = judged.examination.mailbox.as_ref().map(|mailbox| mailbox.domain.as_str());
+        self.count(flow, caller, &[Channel::Total, outcome], Origin { domain, client_ip }, now);
     }
 
-    pub(crate) fn count_refusal(&self, error: &ValidateError, now: SystemTime) {
+    /// `source` is where the request came from; what it says of its end user is not known here.
+    pub(crate) fn count_refusal(&self, error: &ValidateError, source: Option<IpAddr>, now: SystemTime) {
         match error {
             ValidateError::Unauthenticated | ValidateError::InvalidToken(_) | ValidateError::InsufficientScope => {
-                self.count(DOOR, UNKNOWN, &[Channel::Total, Channel::AuthFail], now);
+                self.count_at_door(source, now);
             }
             ValidateError::RateLimited { caller, flow, .. } => {
-                self.count(flow.as_str(), &caller.id, &[Channel::Total, Channel::Limited], now);
+                self.count(*flow, caller, &[Channel::Total, Channel::Limited], Origin::default(), now);
             }
             ValidateError::BadRequest { .. }
             | ValidateError::BatchTooLarge { .. }
@@ -314,9 +327,34 @@ impl Gate {
         }
     }
 
-    fn count(&self, flow: &str, client: &str, channels: &[Channel], now: SystemTime) {
-        self.counters.count(&series(flow, client), channels, Bucket::of(now));
+    fn count_at_door(&self, source: Option<IpAddr>, now: SystemTime) {
+        let counted = Counted {
+            series: &series(DOOR, UNKNOWN),
+            channels: &[Channel::Total, Channel::AuthFail],
+            domain: None,
+            network: source.map(IpPrefix::of_network),
+            urgency: Urgency::WithBucket,
+        };
+        self.counters.count(&counted, Bucket::of(now));
     }
+
+    fn count(&self, flow: Flow, caller: &Caller, channels: &[Channel], origin: Origin<'_>, now: SystemTime) {
+        let counted = Counted {
+            series: &series(flow.as_str(), &caller.id),
+            channels,
+            domain: origin.domain,
+            network: origin.client_ip.map(IpPrefix::of_network),
+            urgency: Urgency::Soon,
+        };
+        self.counters.count(&counted, Bucket::of(now));
+    }
+}
+
+/// What a request of a caller was about, and for whom.
+#[derive(Debug, Clone, Copy, Default)]
+struct Origin<'a> {
+    domain: Option<&'a str>,
+    client_ip: Option<IpAddr>,
 }
 
 fn fails_closed(flow: Flow) -> bool {

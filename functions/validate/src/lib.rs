@@ -10,7 +10,10 @@ mod problem;
 mod question;
 mod tokens;
 
-use std::time::{Duration, SystemTime};
+use std::{
+    net::IpAddr,
+    time::{Duration, SystemTime},
+};
 
 use futures_util::{StreamExt, stream};
 use gatepost::{
@@ -72,7 +75,7 @@ pub async fn handle(gate: &Gate, request: Request, now: SystemTime) -> Response<
     match asked.route().await {
         Ok(response) => response,
         Err(error) => {
-            gate.count_refusal(&error, now);
+            gate.count_refusal(&error, source_ip(&request), now);
             asked.log_refusal(&error);
             Problem::from(&error).into_response(&request_id)
         }
@@ -103,7 +106,7 @@ impl Asked<'_> {
             other => other,
         })?;
         let posture = Posture::of(&self.gate.posture(&domain).await);
-        self.gate.count_posture(&caller, self.now);
+        self.gate.count_posture(&caller, &domain, self.now);
         self.log_posture(&caller, &posture);
         Ok(answer::json(&posture_answer(&posture), caller.quota, remaining))
     }
@@ -116,7 +119,7 @@ impl Asked<'_> {
         let (remaining, judged) = tokio::try_join!(self.gate.admit(&caller, question.flow, 1, self.now), async {
             Ok(self.judge(&question.email, &context).await)
         },)?;
-        self.gate.count_verdict(&caller, question.flow, &judged.verdict, self.now);
+        self.gate.count_verdict(&caller, question.flow, &judged, question.client_ip, self.now);
         self.log_verdict(&caller, question.flow, &judged);
         let answer = Answer::new(&question.email, &judged, self.request_id);
         Ok(answer::json(&answer, caller.quota, remaining))
@@ -132,7 +135,7 @@ impl Asked<'_> {
                 Ok(self.judge_batch(&batch, &context).await)
             },)?;
         for judged in results.iter().filter_map(|(_, judged)| judged.as_ref()) {
-            self.gate.count_verdict(&caller, batch.flow, &judged.verdict, self.now);
+            self.gate.count_verdict(&caller, batch.flow, judged, None, self.now);
         }
         self.log_batch(&caller, &batch);
         let results = results.iter().map(|(email, judged)| self.batch_item(email, judged.as_ref())).collect();
@@ -224,6 +227,12 @@ impl Asked<'_> {
 fn request_id(request: &Request) -> String {
     let RequestContext::ApiGatewayV2(context) = request.request_context() else { return String::new() };
     context.request_id.unwrap_or_default()
+}
+
+/// Where the request came from, as API Gateway saw it.
+fn source_ip(request: &Request) -> Option<IpAddr> {
+    let RequestContext::ApiGatewayV2(context) = request.request_context_ref()? else { return None };
+    context.http.source_ip.as_deref()?.parse().ok()
 }
 
 fn millis(elapsed: Duration) -> u64 {

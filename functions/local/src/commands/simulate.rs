@@ -8,9 +8,12 @@ use std::{
 
 use gatepost::{
     activity::{Channel, series},
+    api_key::HashSecret,
     bucket::Bucket,
     io::{
-        alerts::Outbox, counters::Counters, functions::Function, ledger::Ledger, messages::Messages, scan_progress,
+        alerts::Outbox,
+        counters::{Counted, Counters, Urgency},
+         functions::Function, ledger::Ledger, messages::Messages, scan_progress,
         series_state::Models, table::Table,
     },
 };
@@ -153,11 +156,19 @@ impl Traffic {
     /// Counts one bucket, through as many instances as it takes, and has it written.
     async fn count(&mut self, table: &Table, all: u32, bucket: Bucket) -> Result<(), CommandError> {
         for first in (0..all).step_by(usize::try_from(SERIES_PER_INSTANCE)?) {
-            let counters = Counters::new(table.clone(), format!("instance-{first}"));
+            let counters = Counters::new(table.clone(), format!("instance-{first}"), HashSecret::new("simulated"));
             for number in first..all.min(first + SERIES_PER_INSTANCE) {
                 let name = series("signup", &format!("client-{number:07}"));
                 for _ in 0..self.requests(number) {
-                    counters.count(&name, &[Channel::Total, Channel::Accept], bucket);
+                    let domain = format!("{}.example", self.pick(number));
+                    let counted = Counted {
+                        series: &name,
+                        channels: &[Channel::Total, Channel::Accept],
+                        domain: Some(&domain),
+                        network: None,
+                        urgency: Urgency::Soon,
+                    };
+                    counters.count(&counted, bucket);
                 }
             }
             counters.flush(bucket).await?;
@@ -175,6 +186,12 @@ impl Traffic {
             requests += 1;
         }
         requests
+    }
+
+    /// One of sixteen names, some more often than others.
+    fn pick(&mut self, number: u32) -> u32 {
+        let place = (0..16).take_while(|_| self.random() < 0.75).count();
+        number % 97 * 16 + u32::try_from(place).unwrap_or(0)
     }
 
     /// Evenly between 0 and 1 (Vigna's splitmix64).
