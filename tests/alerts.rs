@@ -3,39 +3,13 @@
 use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
-use gatepost::{
-    activity::Tally,
-    api_key::ApiKey,
-    bucket::Bucket,
-    io::{
-        alerts::Outbox,
-        counters::preload,
-        functions::Function,
-        ledger::Ledger,
-        messages::Messages,
-        scan_progress,
-        series_state::Models,
-    },
-};
-use gatepost_anomaly_scan::{ScanError, Scanned, Scanner, handle};
-use gatepost_local::{
-    aws::{
-        clients::{Clients, Endpoints},
-        dynamodb::DynamoDb,
-        s3::{BUCKET, ObjectStore},
-        sns::{Published, Sns},
-    },
-    clock,
-};
+use gatepost::{api_key::ApiKey, bucket::Bucket};
+use gatepost_local::clock;
 use serde_json::{Value, json};
 
-use crate::{
-    stack::{Stack, root, scratch_file},
-    table,
-};
+use crate::stack::{Stack, program, root, scratch_file};
 
 const CALL: Duration = Duration::from_secs(30);
-const TOPIC: &str = "arn:aws:sns:us-east-1:000000000000:gatepost-alerts";
 
 /// Nearly everything is refused, which needs no history to be called a flood.
 const TIGHT: [(&str, &str); 2] = [("GATEPOST_LIMITS_REQUESTS_PER_MINUTE", "1"), ("GATEPOST_LIMITS_BURST", "4")];
@@ -45,10 +19,7 @@ const FLOOD: usize = 240;
 
 async fn flooded() -> Stack {
     let stack = Stack::start_with(&[], &TIGHT).await;
-    let asked = (0..FLOOD).map(|_| stack.validate(json!({"email": "nobody"})));
-    let statuses: Vec<u16> =
-        stream::iter(asked).buffer_unordered(16).map(|answer| answer.status.as_u16()).collect().await;
-    assert!(statuses.iter().all(|status| matches!(status, 200 | 429)), "{statuses:?}");
+    flood(&stack, "signup").await;
     stack
 }
 
@@ -63,8 +34,8 @@ fn default_text(message: &Value) -> Value {
 
 fn scanned(series: usize, opened: usize, closed: usize, published: usize, pending: usize) -> Value {
     json!({
-        "series": series, "alerts_opened": opened, "alerts_closed": closed, "alerts_published": published,
-        "alerts_pending": pending, "messages_swept": 0,
+        "series": series, "alerts_opened": opened, "alerts_updated": 0, "alerts_closed": closed,
+        "alerts_published": published, "alerts_pending": pending, "messages_swept": 0,
     })
 }
 
@@ -140,9 +111,11 @@ fn expect_machine_text(told: &Value, series: &str) {
     let fingerprint = text("fingerprint");
     assert!(fingerprint.len() == 32 && fingerprint.bytes().all(|octet| octet.is_ascii_hexdigit()), "{fingerprint}");
     assert_eq!(text("dedup_id"), format!("{fingerprint}:opened:{}", u32::from(start)));
+    let page_key = text("page_key");
+    assert_eq!(page_key, format!("incidents/{fingerprint}-{}.html", u32::from(start)));
     let facts = json!([told["version"], told["state"], told["kind"], told["severity"], told["channel"], told["score"]]);
     assert_eq!(facts, json!([1, "opened", "flood", "critical", "limited", 0.9]));
-    assert_eq!((text("series"), &told["expected"], &told["page_key"]), (series, &json!(0.0), &Value::Null));
+    assert_eq!((text("series"), &told["expected"]), (series, &json!(0.0)));
     assert_eq!(text("runbook"), "docs/RUNBOOK.md#flood");
     let actual = told["actual"].as_f64().expect("a number");
     assert!((100.0..=FLOOD as f64).contains(&actual), "{actual}");
@@ -153,10 +126,97 @@ fn expect_human_texts(alert: &Value, series: &str) {
     let members: Vec<&String> = texts.as_object().expect("an object").keys().collect();
     assert_eq!(members, ["default", "email", "sms"]);
     let (email, sms) = (texts["email"].as_str().expect("text"), texts["sms"].as_str().expect("text"));
-    assert!(email.starts_with(&format!("flood opened, severity critical\n\nSeries:   {series}\n")), "{email}");
+    assert!(email.starts_with(&format!("Flood at {series}: it has begun, severity critical\n\nWhat:     ")), "{email}");
+    for part in [
+        format!("\nWhere:    {series}\n"),
+        "\nDo first: ".to_owned(),
+        "\nPage:     gatepost incident incidents/".to_owned(),
+    ] {
+        assert!(email.contains(&part), "{part:?} in {email}");
+    }
     assert!(sms.starts_with(&format!("critical flood opened: {series} limited ")), "{sms}");
     assert!(sms.chars().count() <= 160, "{sms}");
     assert!(email.contains('█') && sms.contains('█'), "no chart in {email} or {sms}");
+}
+
+async fn flood(stack: &Stack, flow: &str) {
+    let asked = (0..FLOOD).map(|_| stack.validate(json!({"email": "nobody", "flow": flow})));
+    let statuses: Vec<u16> =
+        stream::iter(asked).buffer_unordered(16).map(|answer| answer.status.as_u16()).collect().await;
+    assert!(statuses.iter().all(|status| matches!(status, 200 | 429)), "{statuses:?}");
+}
+
+#[tokio::test]
+async fn a_flood_that_spreads_updates_its_incident_and_recovery_closes_it_and_nothing_else_is_told() {
+    let stack = flooded().await;
+    let current = Bucket::of(clock::now());
+    assert_eq!(stack.scan(&current.plus(1).rfc3339()).await["alerts_opened"], 1);
+    flood(&stack, "login").await;
+    let spread = stack.scan(&current.plus(3).rfc3339()).await;
+    assert_eq!((&spread["alerts_opened"], &spread["alerts_updated"]), (&json!(0), &json!(1)));
+    assert_eq!(stack.scan(&current.plus(20).rfc3339()).await["alerts_closed"], 1);
+    stack.scan(&current.plus(40).rfc3339()).await;
+    let told: Vec<Value> = stack.alerts().await.iter().map(default_text).collect();
+    let states: Vec<&Value> = told.iter().map(|alert| &alert["state"]).collect();
+    assert_eq!(states, ["opened", "updated", "closed"]);
+    assert!(told.iter().all(|alert| alert["fingerprint"] == told[0]["fingerprint"]), "{told:#?}");
+    assert_eq!(told[1]["series"], format!("*/{}", id(&stack)));
+}
+
+/// Standard output of a command against the stack.
+async fn gatepost(stack: &Stack, arguments: &[&str]) -> Result<String, String> {
+    let mut command = tokio::process::Command::new(program("gatepost"));
+    let output = command.args(arguments).args(["--url", &stack.url]).output().await.expect("it starts");
+    let text = |octets: &[u8]| String::from_utf8_lossy(octets).into_owned();
+    if output.status.success() { Ok(text(&output.stdout)) } else { Err(text(&output.stderr)) }
+}
+
+#[tokio::test]
+async fn the_page_of_an_incident_is_printed_by_its_key_and_follows_the_incident() {
+    let stack = flooded().await;
+    let current = Bucket::of(clock::now());
+    stack.scan(&current.plus(1).rfc3339()).await;
+    let key = default_text(&stack.alerts().await[0])["page_key"].as_str().expect("a key").to_owned();
+    let page = gatepost(&stack, &["incident", &key]).await.expect("the page");
+    assert!(page.starts_with("<!doctype html>") && page.contains("Open since") && page.contains("<svg"), "{page}");
+    stack.scan(&current.plus(16).rfc3339()).await;
+    let page = gatepost(&stack, &["incident", &key]).await.expect("the page");
+    assert!(page.contains("Over: ") && page.contains("class=window"), "{page}");
+    for wrong in ["incidents/../api-key.html", "inbound/x", "incidents/0.html"] {
+        assert!(gatepost(&stack, &["incident", wrong]).await.is_err(), "{wrong}");
+    }
+}
+
+#[tokio::test]
+async fn what_operators_announce_is_listed_counts_and_can_be_taken_back() {
+    let stack = Stack::start_with(&[], &TIGHT).await;
+    let current = Bucket::of(clock::now());
+    let (start, end) = (current.minus(1).to_string(), current.plus(30).to_string());
+    let add = ["calendar", "add", "--series", "*", "--start", &start, "--end", &end, "--kind"];
+    let added = gatepost(&stack, &[&add[..], &["silence", "--note", "night shift"]].concat()).await.expect("an entry");
+    let entry: Value = serde_json::from_str(&added).expect("JSON");
+    let expected = json!({
+        "id": entry["id"], "series": "*", "start": start, "end": end, "kind": "silence", "note": "night shift"
+    });
+    assert_eq!(entry, expected);
+    assert_eq!(gatepost(&stack, &["calendar", "list"]).await.expect("entries"), added);
+    flood(&stack, "signup").await;
+    assert_eq!(stack.scan(&current.plus(2).rfc3339()).await["alerts_opened"], 0);
+    let id = entry["id"].as_str().expect("an id");
+    gatepost(&stack, &["calendar", "remove", id]).await.expect("it was there");
+    assert_eq!(
+        gatepost(&stack, &["calendar", "remove", id]).await,
+        Err("gatepost: there is no such entry\n".to_owned())
+    );
+    assert_eq!(gatepost(&stack, &["calendar", "list"]).await.expect("no entries"), "");
+    assert_eq!(stack.scan(&current.plus(3).rfc3339()).await["alerts_opened"], 1);
+    for (kind, at, told) in
+        [("surge", &end, "a kind is campaign"), ("silence", &"1970-01-01".to_owned(), "before it begins")]
+    {
+        let wrong = ["calendar", "add", "--series", "*", "--start", &start, "--end", at, "--kind", kind];
+        let error = gatepost(&stack, &wrong).await.expect_err("refused");
+        assert!(error.contains(told), "{error}");
+    }
 }
 
 #[tokio::test]
@@ -227,108 +287,4 @@ async fn a_scan_at_no_time_is_a_bad_request() {
     {
         assert_eq!(stack.scan(now).await, scanned(0, 0, 0, 0, 0), "{now}");
     }
-}
-
-/// The scan alone, over services of this process; SNS can be another one for each scan.
-struct Bench {
-    table: DynamoDb,
-    objects: ObjectStore,
-    sns: Sns,
-}
-
-impl Bench {
-    /// A series that jumps from nothing to ten times what is plausible, in the bucket that is returned.
-    async fn with_a_flood() -> (Self, Bucket) {
-        let (table, objects) = tokio::join!(DynamoDb::start(None), ObjectStore::start(None));
-        let sns = Sns::start(None).await.expect("a topic");
-        let bench = Self { table: table.expect("a table"), objects: objects.expect("a bucket"), sns };
-        let flood = Bucket::parse("2026-11-23T02:10").expect("a time");
-        let table = table::client(&bench.table.url());
-        let tally = Tally::from([("total".to_owned(), 900), ("accept".to_owned(), 900)]);
-        preload(&table, "signup/k1", &[(flood, tally)]).await.expect("written");
-            scan_progress::reset(&table, flood, flood).await.expect("written");
-        (bench, flood)
-    }
-
-    fn scanner(&self, sns: &str) -> Scanner {
-        let closed = "http://127.0.0.1:9".to_owned();
-        let endpoints =
-            Endpoints { dynamodb: self.table.url(), s3: self.objects.url(), sns: sns.to_owned(), lambda: closed };
-        let clients = Clients::new(&endpoints, CALL);
-        let table = table::client(&self.table.url());
-        Scanner {
-            models: Models { table: table.clone() },
-            outbox: Outbox { table: table.clone(), sns: clients.sns, topic: TOPIC.to_owned() },
-            messages: Messages { client: clients.s3, bucket: BUCKET.to_owned() },
-            ledger: Ledger { table },
-            verifier: Function { client: clients.lambda, name: "verify-inbound".to_owned() },
-        }
-    }
-
-    async fn pending(&self) -> usize {
-        table::items(&self.table.url(), "outbox").await.len()
-    }
-
-    fn dedup_ids(&self) -> Vec<String> {
-        self.sns.published().iter().map(dedup_id).collect()
-    }
-}
-
-fn dedup_id(published: &Published) -> String {
-    let message: Value = serde_json::from_str(&published.message).expect("JSON");
-    let told: Value = serde_json::from_str(message["default"].as_str().expect("text")).expect("JSON in JSON");
-    told["dedup_id"].as_str().expect("text").to_owned()
-}
-
-#[tokio::test]
-async fn while_sns_is_down_an_alert_stays_pending_and_goes_out_with_the_next_scan() {
-    let (bench, flood) = Bench::with_a_flood().await;
-    let now = flood.next().start();
-    let down = bench.scanner("http://127.0.0.1:9");
-    let first = handle(&down, now, Duration::ZERO).await.expect("SNS is no reason to fail");
-    let expected = Scanned { series: 1, alerts_opened: 1, alerts_pending: 1, ..Scanned::default() };
-    assert_eq!((first, bench.pending().await), (expected, 1));
-    let again = handle(&down, now, Duration::ZERO).await.expect("SNS is no reason to fail");
-    assert_eq!((again, bench.pending().await), (Scanned { alerts_pending: 1, ..Scanned::default() }, 1));
-    let up = bench.scanner(&bench.sns.url());
-    let third = handle(&up, now, Duration::ZERO).await.expect("all is well");
-    assert_eq!((third, bench.pending().await), (Scanned { alerts_published: 1, ..Scanned::default() }, 0));
-    assert_eq!(handle(&up, now, Duration::ZERO).await.expect("all is well"), Scanned::default());
-    let ids = bench.dedup_ids();
-    assert_eq!(ids.len(), 1);
-    assert!(ids[0].ends_with(&format!(":opened:{}", u32::from(flood))), "{ids:?}");
-}
-
-#[tokio::test]
-async fn opening_and_closing_that_both_had_to_wait_go_out_in_their_order() {
-    let (bench, flood) = Bench::with_a_flood().await;
-    let down = bench.scanner("http://127.0.0.1:9");
-    handle(&down, flood.next().start(), Duration::ZERO).await.expect("SNS is no reason to fail");
-    let closed = handle(&down, flood.plus(16).start(), Duration::ZERO).await.expect("SNS is no reason to fail");
-    assert_eq!((closed.alerts_closed, closed.alerts_pending), (1, 2));
-    let up = bench.scanner(&bench.sns.url());
-    assert_eq!(handle(&up, flood.plus(16).start(), Duration::ZERO).await.expect("all is well").alerts_published, 2);
-    let states: Vec<String> =
-        bench.dedup_ids().iter().map(|id| id.split(':').nth(1).unwrap_or_default().to_owned()).collect();
-    assert_eq!(states, ["opened", "closed"]);
-}
-
-#[tokio::test]
-async fn scans_at_the_same_time_open_one_alert_under_one_name() {
-    let (bench, flood) = Bench::with_a_flood().await;
-    let scanner = bench.scanner(&bench.sns.url());
-    let scans = (0..8).map(|_| handle(&scanner, flood.plus(2).start(), Duration::ZERO));
-    let opened = futures_util::future::join_all(scans).await.into_iter().map(|scanned| match scanned {
-        Ok(scanned) => scanned.alerts_opened,
-        Err(ScanError::Outrun { .. }) => 0,
-        Err(error) => panic!("{error}"),
-    });
-    assert_eq!(opened.sum::<usize>(), 1);
-    assert_eq!(
-        handle(&scanner, flood.plus(2).start(), Duration::ZERO).await.expect("nobody else scans").alerts_opened,
-        0
-    );
-    let mut ids = bench.dedup_ids();
-    ids.dedup();
-    assert_eq!((ids.len(), bench.pending().await), (1, 0));
 }

@@ -181,6 +181,18 @@ fn every_code_in_the_source_is_in_a_list_of_codes() {
 }
 
 #[test]
+fn the_runbook_has_a_section_for_every_kind_of_alert_and_none_for_others() {
+    let source = read("shared/src/anomaly/mod.rs");
+    let (_, of_kind) = source.split_once("impl Kind {").expect("kinds have names");
+    let names = of_kind.lines().take_while(|line| *line != "}").filter_map(|line| line.split("=> \"").nth(1));
+    let kinds: BTreeSet<String> = names.filter_map(|name| name.split('"').next()).map(str::to_owned).collect();
+    assert!(kinds.contains("flood") && 5 < kinds.len(), "the source is read: {kinds:?}");
+    let runbook = read("docs/RUNBOOK.md");
+    let sections = runbook.lines().filter_map(|line| line.strip_prefix("## ")).filter(|title| *title != "Any alert");
+    assert_eq!(sections.map(str::to_owned).collect::<BTreeSet<_>>(), kinds);
+}
+
+#[test]
 fn the_readme_names_every_setting_and_its_default() {
     let readme = read("README.md");
     let row = |variable: &str, default: &str| match default {

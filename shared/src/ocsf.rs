@@ -183,7 +183,9 @@ fn observable(kind: &str, type_id: u64, name: &str) -> Value {
 
 /// The schema wants a whole address, and a local-part is nothing for a log.
 fn mailbox(domain: Option<&str>) -> String {
-    let is_name = |domain: &&str| domain.contains('.') && domain.bytes().all(|it| it.is_ascii_alphanumeric() || b".-".contains(&it));
+    let is_name = |domain: &&str| {
+        domain.contains('.') && domain.bytes().all(|it| it.is_ascii_alphanumeric() || b".-".contains(&it))
+    };
     format!("withheld@{}", domain.filter(is_name).unwrap_or("unknown.invalid"))
 }
 

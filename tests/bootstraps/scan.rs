@@ -5,11 +5,7 @@ use std::{path::PathBuf, time::Duration};
 use gatepost::{
     activity::Tally,
     bucket::Bucket,
-    io::{
-        counters::preload,
-        scan_progress,
-        series_state::Models,
-    },
+    io::{counters::preload, scan_progress},
 };
 use gatepost_local::{aws::s3::BUCKET, clock};
 use serde_json::{Value, json};
@@ -28,7 +24,7 @@ async fn anomaly_scan_turns_counters_into_one_alert_on_the_topic() {
     scan_progress::reset(&table, flood, flood).await.expect("written");
     let event = event("schedule.json");
     let expected = json!({
-        "series": 1, "alerts_opened": 1, "alerts_closed": 0, "alerts_published": 1, "alerts_pending": 0,
+        "series": 1, "alerts_opened": 1, "alerts_updated": 0, "alerts_closed": 0, "alerts_published": 1, "alerts_pending": 0,
         "messages_swept": 0,
     });
     assert_eq!(scan.answer(&event).await, expected);

@@ -70,7 +70,8 @@ impl Scanner {
     ) -> Scanned {
         let mut scanned = Scanned::default();
         loop {
-            let changed: Vec<usize> = (0..).zip(&troubled.series).filter(|(_, (_, it))| it.event.is_some()).map(|(at, _)| at).collect();
+            let changed: Vec<usize> =
+                (0..).zip(&troubled.series).filter(|(_, (_, it))| it.event.is_some()).map(|(at, _)| at).collect();
             let groups = gather(desk, troubled, &changed);
             let is_last = changed.is_empty();
             for (fingerprint, members) in groups {
@@ -199,12 +200,7 @@ fn give_up(troubled: &mut Troubled, members: &[usize], error: ScanError, failure
     }
 }
 
-fn alert(
-    group: &gatepost::alert_group::AlertGroup,
-    state: State,
-    bucket: Bucket,
-    troubled: &Troubled,
-) -> Alert {
+fn alert(group: &gatepost::alert_group::AlertGroup, state: State, bucket: Bucket, troubled: &Troubled) -> Alert {
     let lead = troubled.series.iter().map(|(_, judged)| judged).find(|judged| judged.name == group.lead);
     let latest: Option<&AlertEvent> = lead.and_then(|judged| judged.event.as_ref());
     let nothing = Recent::default();

@@ -71,7 +71,12 @@ impl Scanner {
             let done: Vec<u8> = shards.into_iter().filter(|shard| !failures.0.contains_key(shard)).collect();
             scan_progress::advance(&self.models.table, &done, span.end, span.counting_since).await?;
             done.iter().for_each(|shard| progress.advance(*shard, span.end));
-            tracing::debug!(shards.done = done.len(), shards.failed = failures.0.len() - before, "judged up to {}", span.end);
+            tracing::debug!(
+                shards.done = done.len(),
+                shards.failed = failures.0.len() - before,
+                "judged up to {}",
+                span.end
+            );
             // What was just written is to be read.
             reading = Reading::Consistent;
         }
@@ -204,4 +209,3 @@ fn note_lag(behind: u32) {
         tracing::warn!(scan.lag_buckets = behind, "the scan is {behind} buckets behind");
     }
 }
-

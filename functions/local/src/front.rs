@@ -31,7 +31,14 @@ use gatepost_verify_inbound::event::MessageId;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use crate::{api_gateway, aws::clients::Endpoints, clock, page::{Page, SeriesRow}, ses::Session, stack::Stack};
+use crate::{
+    api_gateway,
+    aws::clients::Endpoints,
+    clock,
+    page::{Page, SeriesRow},
+    ses::Session,
+    stack::Stack,
+};
 
 /// What SES stores at most, and a little more, so that what is too large can be tried.
 const MAX_MESSAGE_OCTETS: usize = 45_000_000;

@@ -19,8 +19,9 @@ use futures_util::{StreamExt, stream};
 use gatepost::{
     address::{Examination, examine},
     flow::Flow,
-    io::telemetry::with_causes,
+    io::{table::unix_millis, telemetry::with_causes},
     mail_hosts::{Hosts, MailHosts},
+    ocsf::RefusedCaller,
     posture::Posture,
     verdict::{Context, Verdict},
 };
@@ -215,11 +216,18 @@ impl Asked<'_> {
         tracing::info!(
             request.id = self.request_id,
             caller.id = error.caller_id(),
+            ocsf = error.refused_at_the_door().map(|reason| self.ocsf(reason)),
             http.status = Problem::from(error).status,
             cause = source,
             took_ms = millis(self.started.elapsed()),
             "refused: {error}",
         );
+    }
+
+    /// The same for a SIEM: somebody whom nobody knows.
+    fn ocsf(&self, reason: &str) -> String {
+        let time_ms = unix_millis(self.now);
+        RefusedCaller { request_id: self.request_id, caller: "unknown", reason, time_ms }.event().to_string()
     }
 }
 

@@ -63,6 +63,16 @@ impl ValidateError {
     pub(crate) fn caller_id(&self) -> &str {
         if let Self::RateLimited { caller, .. } = self { &caller.id } else { "" }
     }
+
+    /// In a word, why a credential did not open the door.
+    pub(crate) fn refused_at_the_door(&self) -> Option<&'static str> {
+        match self {
+            Self::Unauthenticated => Some("unauthenticated"),
+            Self::InvalidToken(_) => Some("invalid_token"),
+            Self::InsufficientScope => Some("insufficient_scope"),
+            _ => None,
+        }
+    }
 }
 
 /// What a client is told: `application/problem+json` and the fields that go with it.

@@ -18,7 +18,9 @@ use gatepost::{
     io::{
         ledger::{Claim, Claimed, EntryKey},
         messages::{INBOUND, Letter, MessagesError, report_key},
+        table::unix_millis,
     },
+    ocsf::JudgedMessage,
 };
 use serde_json::Value;
 use tokio::time::sleep;
@@ -245,7 +247,7 @@ impl Verifier {
         let counted = self.count(&report, &receipt.recipients, claim, clock);
         let report_key = report_key(INBOUND, &report.message_id);
         self.ledger.decide(claim, disposition, &report_key, counted, clock.now()).await?;
-        log(&report);
+        log(&report, disposition, clock.now());
         let authentication_results = report.authentication_results;
         let letter = stored.map(|stored| Letter { stored, authentication_results });
         Ok(Settled { disposition, is_placed: false, letter })
@@ -271,7 +273,7 @@ pub fn unjudged(authserv_id: &str, message_id: &str, finding: Finding) -> Report
     Judgement { authentication_results, ..Judgement::of_finding(finding) }.report(message_id, None, 0)
 }
 
-fn log(report: &Report) {
+fn log(report: &Report, disposition: Disposition, now: SystemTime) {
     let from = report.from_domain.as_deref().unwrap_or("nobody");
     tracing::info!(
         message.id = report.message_id,
@@ -283,8 +285,28 @@ fn log(report: &Report) {
         disposition = report.disposition,
         dns.queries = report.dns_queries,
         took_ms = report.took_ms,
+        ocsf = ocsf(report, disposition, now),
         "message {} from {from}: {}",
         report.message_id,
         report.disposition,
     );
+}
+
+/// The same for a SIEM, without a local-part or an address.
+fn ocsf(report: &Report, disposition: Disposition, now: SystemTime) -> String {
+    let recipient = report.envelope.rcpt_to.first().and_then(|recipient| recipient.rsplit_once('@'));
+    let findings: Vec<&str> = report.findings.iter().map(|finding| finding.code.as_str()).collect();
+    let message = JudgedMessage {
+        message_id: &report.message_id,
+        from_domain: report.from_domain.as_deref(),
+        to_domain: recipient.map(|(_, domain)| domain),
+        spf: report.spf,
+        dkim: report.dkim,
+        dmarc: report.dmarc,
+        policy: report.policy,
+        disposition,
+        findings: &findings,
+        time_ms: unix_millis(now),
+    };
+    message.event().to_string()
 }

@@ -194,8 +194,13 @@ impl Axes {
     fn times(&self) -> String {
         let mut svg = String::new();
         for label in 0..TIME_LABELS {
-            let part = f64::from(u32::try_from(label).unwrap_or(0)) / f64::from(u32::try_from(TIME_LABELS - 1).unwrap_or(1));
-            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a part of a number of buckets")]
+            let part =
+                f64::from(u32::try_from(label).unwrap_or(0)) / f64::from(u32::try_from(TIME_LABELS - 1).unwrap_or(1));
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "a part of a number of buckets"
+            )]
             let bucket = self.first.plus((part * self.buckets).round() as u32);
             let (anchor, time) = match label {
                 0 => ("start", bucket.to_string()),

@@ -152,7 +152,9 @@ pub(super) fn first_step(kind: Kind) -> &'static str {
     match kind {
         Kind::Flood => "see who it is: one client is held by its rate limit, many need the stage's throttle lowered",
         Kind::Spike => "ask whether a campaign or launch was announced; if so, put it into the calendar",
-        Kind::AuthFailSurge => "look where it comes from: a network to block, or a client or sender that broke its own credentials",
+        Kind::AuthFailSurge => {
+            "look where it comes from: a network to block, or a client or sender that broke its own credentials"
+        }
         Kind::SingleSender => "look at the name that stands out, and keep it out if nobody knows it",
         Kind::MixShift => "ask whether the client migrated; if not, treat it as enumeration and look at the networks",
         Kind::Silence => "check that the client is up, the API answers and the receipt rule set is active",

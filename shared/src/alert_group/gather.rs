@@ -89,7 +89,8 @@ impl Gathering {
     /// Takes the latest event of some series, one each, and answers which group each of them belongs to. A series that nobody follows
     /// belongs to none.
     pub fn take(&mut self, events: &[(&str, &AlertEvent)], sizes: &Sizes) -> Vec<Option<String>> {
-        let opened: Vec<_> = events.iter().filter(|(_, event)| event.state == State::Opened).copied().map(opened).collect();
+        let opened: Vec<_> =
+            events.iter().filter(|(_, event)| event.state == State::Opened).copied().map(opened).collect();
         events.iter().map(|&(series, event)| self.take_one(series, event, &opened, sizes)).collect()
     }
 

@@ -52,7 +52,9 @@ pub fn store(table: &str, group: &AlertGroup, found: Option<u64>) -> Result<Tran
     let put = Put::builder().table_name(table).set_item(Some(item));
     let put = match found {
         None => put.condition_expression("attribute_not_exists(revision)"),
-        Some(found) => put.condition_expression("revision = :found").expression_attribute_values(":found", number(found)),
+        Some(found) => {
+            put.condition_expression("revision = :found").expression_attribute_values(":found", number(found))
+        }
     };
     Ok(TransactWriteItem::builder().put(put.build()?).build())
 }

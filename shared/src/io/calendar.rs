@@ -81,7 +81,10 @@ impl CalendarTable {
 fn read_entry(item: &Item) -> Option<Entry> {
     let entry = entry(item);
     if entry.is_none() {
-        tracing::error!(calendar.id = read_text(item, SK), "an entry of the calendar cannot be read and does not count");
+        tracing::error!(
+            calendar.id = read_text(item, SK),
+            "an entry of the calendar cannot be read and does not count"
+        );
     }
     entry
 }

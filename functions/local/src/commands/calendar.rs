@@ -66,7 +66,11 @@ pub(super) async fn run(args: Args) -> Result<(), CommandError> {
         }
         Action::List => calendar.load().await?.entries.iter().try_for_each(|entry| print(&line(entry))),
         Action::Remove { id } => {
-            if calendar.remove(&id).await? { Ok(()) } else { Err("there is no such entry".into()) }
+            if calendar.remove(&id).await? {
+                Ok(())
+            } else {
+                Err("there is no such entry".into())
+            }
         }
     }
 }

@@ -38,7 +38,11 @@ pub(super) async fn run(args: Args) -> Result<(), CommandError> {
     if args.open {
         let opener = if cfg!(target_os = "macos") { "open" } else { "xdg-open" };
         let status = Command::new(opener).arg(&file).status()?;
-        return if status.success() { Ok(()) } else { Err(format!("{opener} could not show {}", file.display()).into()) };
+        return if status.success() {
+            Ok(())
+        } else {
+            Err(format!("{opener} could not show {}", file.display()).into())
+        };
     }
     Ok(())
 }

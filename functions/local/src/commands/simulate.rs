@@ -13,8 +13,12 @@ use gatepost::{
     io::{
         alerts::Outbox,
         counters::{Counted, Counters, Urgency},
-         functions::Function, ledger::Ledger, messages::Messages, scan_progress,
-        series_state::Models, table::Table,
+        functions::Function,
+        ledger::Ledger,
+        messages::Messages,
+        scan_progress,
+        series_state::Models,
+        table::Table,
     },
 };
 use gatepost_anomaly_scan::Scanner;
@@ -140,7 +144,11 @@ fn scanner(endpoints: &Endpoints, meter: &Meter) -> Scanner {
     let table = Table { client: clients::metered_dynamodb(&endpoints.dynamodb, CALL, meter), name: TABLE.to_owned() };
     Scanner {
         models: Models { table: table.clone() },
-        outbox: Outbox { table: table.clone(), sns: clients.sns, topic: "arn:aws:sns:us-east-1:000000000000:gatepost-alerts".to_owned() },
+        outbox: Outbox {
+            table: table.clone(),
+            sns: clients.sns,
+            topic: "arn:aws:sns:us-east-1:000000000000:gatepost-alerts".to_owned(),
+        },
         messages: Messages { client: clients.s3, bucket: BUCKET.to_owned() },
         ledger: Ledger { table },
         verifier: Function { client: clients.lambda, name: "verify-inbound".to_owned() },
