@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_dynamodb::types::TransactWriteItem;
 use gatepost::{
-    alert::{Alert, Sources},
+    alert::Alert,
     alert_group::{Gathering, Sizes},
     anomaly::{AlertEvent, State},
     bucket::Bucket,
