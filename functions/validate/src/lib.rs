@@ -3,6 +3,7 @@
 
 mod answer;
 mod caller;
+mod failures;
 mod gate;
 mod openapi;
 mod posture_answer;
@@ -101,15 +102,15 @@ impl Asked<'_> {
     async fn posture(&self, domain: &str) -> Result<Response<Body>, ValidateError> {
         let caller = self.gate.caller(self.request, self.now).await?;
         let domain = subject_of(domain)?;
-        let admitted = self.gate.admit(&caller, Flow::Other, POSTURE_PERMITS, self.now).await;
-        let remaining = admitted.map_err(|error| match error {
+        let admitted = self.gate.admit(&caller, Flow::Other, None, POSTURE_PERMITS, self.now).await;
+        let admission = admitted.map_err(|error| match error {
             ValidateError::BatchTooLarge { largest } => ValidateError::QuotaTooSmall { largest },
             other => other,
         })?;
         let posture = Posture::of(&self.gate.posture(&domain).await);
         self.gate.count_posture(&caller, &domain, self.now);
         self.log_posture(&caller, &posture);
-        Ok(answer::json(&posture_answer(&posture), caller.quota, remaining))
+        Ok(answer::json(&posture_answer(&posture), &admission))
     }
 
     async fn validate(&self) -> Result<Response<Body>, ValidateError> {
@@ -117,13 +118,14 @@ impl Asked<'_> {
         let question = Question::parse(self.request)?;
         let knowledge = self.gate.knowledge(self.now).await;
         let context = self.gate.context(&caller, question.flow, &knowledge);
-        let (remaining, judged) = tokio::try_join!(self.gate.admit(&caller, question.flow, 1, self.now), async {
-            Ok(self.judge(&question.email, &context).await)
-        },)?;
+        let (admission, judged) =
+            tokio::try_join!(self.gate.admit(&caller, question.flow, question.client_ip, 1, self.now), async {
+                Ok(self.judge(&question.email, &context).await)
+            },)?;
         self.gate.count_verdict(&caller, question.flow, &judged, question.client_ip, self.now);
         self.log_verdict(&caller, question.flow, &judged);
         let answer = Answer::new(&question.email, &judged, self.request_id);
-        Ok(answer::json(&answer, caller.quota, remaining))
+        Ok(answer::json(&answer, &admission))
     }
 
     async fn validate_batch(&self) -> Result<Response<Body>, ValidateError> {
@@ -131,8 +133,8 @@ impl Asked<'_> {
         let batch = BatchQuestion::parse(self.request)?;
         let knowledge = self.gate.knowledge(self.now).await;
         let context = self.gate.context(&caller, batch.flow, &knowledge);
-        let (remaining, results) =
-            tokio::try_join!(self.gate.admit(&caller, batch.flow, batch.permits(), self.now), async {
+        let (admission, results) =
+            tokio::try_join!(self.gate.admit(&caller, batch.flow, None, batch.permits(), self.now), async {
                 Ok(self.judge_batch(&batch, &context).await)
             },)?;
         for judged in results.iter().filter_map(|(_, judged)| judged.as_ref()) {
@@ -140,7 +142,7 @@ impl Asked<'_> {
         }
         self.log_batch(&caller, &batch);
         let results = results.iter().map(|(email, judged)| self.batch_item(email, judged.as_ref())).collect();
-        Ok(answer::json(&BatchAnswer { results, request_id: self.request_id }, caller.quota, remaining))
+        Ok(answer::json(&BatchAnswer { results, request_id: self.request_id }, &admission))
     }
 
     async fn judge(&self, email: &str, context: &Context<'_>) -> Judged {

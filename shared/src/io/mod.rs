@@ -3,9 +3,12 @@
 pub mod alert_groups;
 pub mod aws;
 pub mod calendar;
+pub mod caller_register;
 pub mod callers;
+pub mod client_rows;
 pub mod counters;
 pub mod dns;
+mod guard;
 mod hosts_cache;
 pub mod jwks;
 pub mod key_register;
