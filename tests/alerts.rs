@@ -270,7 +270,7 @@ async fn a_history_that_cannot_be_read_ends_the_start_with_its_line() {
 
 /// A start that is expected to fail: exit status and standard error.
 async fn serve(arguments: &[&str]) -> (Option<i32>, String) {
-    let mut command = tokio::process::Command::new(crate::stack::program("gatepost"));
+    let mut command = tokio::process::Command::new(program("gatepost"));
     command.args(["serve", "--port", "0"]).args(arguments).kill_on_drop(true);
     let output = tokio::time::timeout(CALL, command.output()).await.expect("it ends").expect("it starts");
     (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())

@@ -52,8 +52,9 @@ impl Bench {
         let bench = Self { table: table.expect("a table"), objects: objects.expect("a bucket"), sns };
         let flood = Bucket::parse("2026-11-23T02:10").expect("a time");
         let table = table::client(&bench.table.url());
-        let tally = Tally::from([("total".to_owned(), 900), ("accept".to_owned(), 900)]);
-        preload(&table, "signup/k1", &[(flood, tally)]).await.expect("written");
+        for name in series {
+            bench.count(name, &[(flood, 900)]).await;
+        }
         scan_progress::reset(&table, flood, flood).await.expect("written");
         (bench, flood)
     }

@@ -8,7 +8,6 @@ use gatepost::{
     alert_group::{Gathering, Sizes},
     anomaly::{Channel, Judgement, Kind, Reading, State, step},
     bucket::Bucket,
-    calendar::Calendar,
     disposition::Disposition,
     ocsf::{JudgedMessage, RefusedCaller},
     recent::Recent,

