@@ -114,7 +114,7 @@ fn chart(alert: &Alert) -> String {
     let tops = points.iter().map(|(_, point)| finite(point.total).max(finite(band(point).1)));
     let axes = Axes {
         first: *first,
-        buckets: f64::from(last.since(*first).max(1)),
+        buckets: f64::from(last.since(*first) + 1),
         highest: rounded_up(tops.fold(1.0, f64::max)),
     };
     format!(
@@ -129,7 +129,12 @@ fn chart(alert: &Alert) -> String {
 
 impl Axes {
     fn x(&self, bucket: Bucket) -> f64 {
-        LEFT + f64::from(bucket.since(self.first)) / self.buckets * (WIDTH - LEFT - RIGHT)
+        LEFT + (f64::from(bucket.since(self.first)) + 0.5) * self.step()
+    }
+
+    /// The width of a bucket, in the middle of which its values stand.
+    fn step(&self) -> f64 {
+        (WIDTH - LEFT - RIGHT) / self.buckets
     }
 
     fn y(&self, value: f64) -> f64 {
@@ -138,8 +143,9 @@ impl Axes {
 
     /// Where the incident lies, as far as the chart shows it.
     fn window(&self, alert: &Alert) -> String {
-        let (from, to) = (self.x(alert.group.opened), self.x(alert.bucket).min(WIDTH - RIGHT));
-        let (width, height) = ((to - from).max(4.0), HEIGHT - TOP - BOTTOM);
+        let half = self.step() / 2.0;
+        let (from, to) = (self.x(alert.group.opened) - half, (self.x(alert.bucket) + half).min(WIDTH - RIGHT));
+        let (width, height) = ((to - from).max(1.0), HEIGHT - TOP - BOTTOM);
         format!("<rect class=window x={from:.1} y={TOP} width={width:.1} height={height}></rect>")
     }
 
@@ -201,7 +207,7 @@ impl Axes {
                 clippy::cast_sign_loss,
                 reason = "a part of a number of buckets"
             )]
-            let bucket = self.first.plus((part * self.buckets).round() as u32);
+            let bucket = self.first.plus((part * (self.buckets - 1.0)).round() as u32);
             let (anchor, time) = match label {
                 0 => ("start", bucket.to_string()),
                 _ if label + 1 == TIME_LABELS => ("end", bucket.to_string()),
