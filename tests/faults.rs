@@ -12,7 +12,7 @@ use gatepost::{
     api_key::{ApiKey, ENTROPY_LEN, HashSecret},
     bucket::Bucket,
     io::{
-        counters::Counters,
+        counters::{Counted, Counters, Urgency},
         key_register::{Grant, KeyRegister},
         keys::Keys,
     },
@@ -342,9 +342,16 @@ async fn write_in_vain(stack: &Stack, table: &FaultyTable, fault: Fault) {
 #[tokio::test]
 async fn what_is_counted_while_a_write_is_under_way_is_part_of_the_next_one() {
     let table = FaultyTable::start().await;
-    let counters = Counters::new(table::client(&table.url), "writer".to_owned());
+    let counters = Counters::new(table::client(&table.url), "writer".to_owned(), HashSecret::new("secret"));
     let bucket = Bucket::parse("2026-11-23T02:10").expect("a time");
-    let count = || counters.count("signup/k1", &[Channel::Total], bucket);
+    let request = Counted {
+        series: "signup/k1",
+        channels: &[Channel::Total],
+        domain: None,
+        network: None,
+        urgency: Urgency::Soon,
+    };
+    let count = || counters.count(&request, bucket);
     let direct = &table.direct;
     let written = |total| async move { table::counted_at_last(direct, "signup/k1", &[("total", total)]).await };
     count();
@@ -394,4 +401,75 @@ async fn a_key_hashed_with_another_secret_is_unknown() {
     let headers = [("x-api-key", api_key.reveal()), ("content-type", "application/json".to_owned())];
     let headers = headers.each_ref().map(|(name, value)| (*name, value.as_str()));
     stack.send("POST", "/v1/validate", &headers, "{\"email\": \"nobody\"}").await.expect_status(401);
+}
+
+/// Sources that were refused too often are refused without a question to the table, which would be a 503 here.
+#[tokio::test]
+async fn a_flood_of_unknown_keys_costs_no_reads_once_its_source_is_known_for_it() {
+    let table = FaultyTable::start().await;
+    let failures = [("GATEPOST_LIMITS_FAILURES_PER_MINUTE", "8"), ("GATEPOST_LIMITS_TIMEOUT_MS", "1000")];
+    let stack = Stack::start_with(&["--dynamodb-endpoint", &table.url], &failures).await;
+    recovered(&stack).await;
+    let guess = async |n: u8, source: &str| {
+        let key = ApiKey::from_entropy([n; ENTROPY_LEN]).reveal();
+        let headers =
+            [("x-api-key", key.as_str()), ("content-type", "application/json"), ("x-local-source-ip", source)];
+        stack.send("POST", "/v1/validate", &headers, "{\"email\": \"nobody\"}").await.status.as_u16()
+    };
+    for n in 0..6 {
+        assert_eq!(guess(n, "192.0.2.7").await, 401);
+    }
+    table.set(Fault::Close);
+    for n in 10..40 {
+        assert_eq!(guess(n, "192.0.2.7").await, 429);
+    }
+    assert_eq!(guess(50, "192.0.2.8").await, 503);
+}
+
+/// How long the table is down in the middle of the load.
+const LONG_OUTAGE: Duration = Duration::from_secs(30);
+
+#[tokio::test]
+async fn thirty_seconds_without_the_table_in_the_middle_of_a_load_lose_no_count_and_heal_by_themselves() {
+    let table = FaultyTable::start().await;
+    let stack = warm_stack_on(&table, LARGE_BURST).await;
+    let before = table::counted_at_last(&table.direct, &series(&stack, "login"), &[]).await.get("total").copied();
+    let has_ended = watch::Sender::new(false);
+    let load = join_all(["signup", "newsletter", "login", "signup"].map(|flow| drive(&stack, flow, &has_ended)));
+    let outage = async {
+        sleep(Duration::from_secs(2)).await;
+        table.set(Fault::Throttle);
+        sleep(LONG_OUTAGE).await;
+        table.set(Fault::None);
+        recovered(&stack).await;
+        sleep(Duration::from_secs(1)).await;
+        has_ended.send_replace(true);
+    };
+    let (driven, ()) = tokio::join!(load, outage);
+    for (flow, statuses) in ["signup", "newsletter", "login", "signup"].iter().zip(&driven) {
+        // A local share is large enough here: who may go on does, the others are told to come back.
+        let expected: &[u16] = if *flow == "login" { &[200, 503] } else { &[200] };
+        assert!(statuses.iter().all(|status| expected.contains(status)), "{flow}: {statuses:?}");
+        assert_eq!(statuses.last(), Some(&200), "{flow} has not recovered");
+    }
+    assert!(driven[2].contains(&503), "login was not failed closed");
+    let answered = |index: usize| driven[index].iter().filter(|status| **status == 200).count() as u64;
+    for (flow, count) in [("signup", answered(0) + answered(3)), ("newsletter", answered(1))] {
+        let expected = [("total", count), ("reject", count)];
+        let counted = table::counted_at_last(&table.direct, &series(&stack, flow), &expected).await;
+        assert_eq!(counted, expected.map(|(channel, count)| (channel.to_owned(), count)).into(), "{flow}");
+    }
+    // Those of `login` before, and while it was asked whether the table is back.
+    let counted = table::counted_at_last(&table.direct, &series(&stack, "login"), &[]).await;
+    assert!(before.unwrap_or_default() + answered(2) <= counted["total"], "{counted:?}");
+}
+
+/// Statuses of one request after the other, until the load ends.
+async fn drive(stack: &Stack, flow: &str, has_ended: &watch::Sender<bool>) -> Vec<u16> {
+    let mut statuses = Vec::new();
+    while !*has_ended.borrow() {
+        statuses.push(ask(stack, flow).await.status.as_u16());
+        sleep(Duration::from_millis(150)).await;
+    }
+    statuses
 }

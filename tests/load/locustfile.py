@@ -12,6 +12,7 @@ import heapq
 import json
 import os
 import random
+import re
 import time
 import urllib.request
 
@@ -22,12 +23,14 @@ SECONDS = int(os.environ.get("LOAD_SECONDS", "300"))
 with open(os.environ["LOAD_KEYS"], encoding="utf-8") as file:
     KEYS = json.load(file)
 
+SOURCES = KEYS["customers"] + [KEYS["hot"]]
 # Four customers have four fifths of the traffic.
 LARGE, SMALL = KEYS["customers"][:4], KEYS["customers"][4:]
 KNOWN = ["example.com", "example.net", "example.org", "mail.example", "implicit.example", "nullmx.example", "loopback.example"]
 MALFORMED = ["ann", "ann@", "@example.com", "ann..b@example.com", "ann@exa mple.com"]
 FLOWS = ["signup"] * 6 + ["login"] * 2 + ["password_reset", "newsletter"]
 FLOOD = {f"x-flood-{field}": "0123456789abcdef" for field in range(300)}
+ATTACKS = ("guessed_key", "header_flood")
 PERMITS = {"validate": 1, "batch": 10, "posture": 10, "hot_key": 1}
 WRITES = ("UpdateItem", "PutItem", "DeleteItem", "TransactWriteItems", "BatchWriteItem")
 # `RateLimit-Policy` speaks about a minute.
@@ -52,7 +55,11 @@ def address():
 
 
 def question():
-    return {"email": address(), "flow": random.choice(FLOWS)}
+    asked = {"email": address(), "flow": random.choice(FLOWS)}
+    # Every other one names its end user, of which there are many.
+    if random.random() < 0.5:
+        asked["client_ip"] = f"2001:db8:{random.getrandbits(8):x}:{random.getrandbits(8):x}::1"
+    return asked
 
 
 class Caller(FastHttpUser):
@@ -64,7 +71,9 @@ class Caller(FastHttpUser):
     def ask(self, kind, key, expected, path="/v1/validate", method="POST", headers=None, **body):
         global unexpected
         name, asked = f"{phase} {kind}", time.monotonic()
-        headers = {"x-api-key": key} | (headers or {})
+        # A local stack takes the first for where the request came from: attackers have addresses of their own.
+        source = f"203.0.113.{random.randrange(8)}" if kind in ATTACKS else f"192.0.2.{1 + SOURCES.index(key)}"
+        headers = {"x-local-source-ip": source, "x-api-key": key} | (headers or {})
         with self.client.request(method, path, name=name, headers=headers, catch_response=True, **body) as answer:
             statuses[name][answer.status_code] += 1
             if answer.status_code in expected:
@@ -78,8 +87,9 @@ class Caller(FastHttpUser):
 
 def note(key, asked, answer, permits):
     policy = answer.headers.get("ratelimit-policy") or ""
-    if policy.startswith('"default";q=') and policy.endswith(f";w={WINDOW}"):
-        bounds[key] = int(policy.split(";")[1][2:])
+    promised = re.match(rf'"default";q=(\d+);w={WINDOW}\b', policy)
+    if promised:
+        bounds[key] = int(promised[1])
     if answer.status_code == 200:
         granted[key].append((asked, time.monotonic(), permits))
 

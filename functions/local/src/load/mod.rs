@@ -80,10 +80,9 @@ async fn send(client: &HttpClient, request: Option<Request<Full<Bytes>>>) -> Opt
     Some((head.status.as_u16(), policy.and_then(bound_of)))
 }
 
-/// `q` of the field `RateLimit-Policy`, where it speaks of our window.
+/// What the field `RateLimit-Policy` promises about the caller, where it speaks of our window.
 fn bound_of(policy: &str) -> Option<u64> {
-    let (_, parameters) = policy.split_once("q=")?;
-    let (bound, window) = parameters.split_once(";w=")?;
+    let (bound, window) = policy.strip_prefix("\"default\";q=")?.split_once(";w=")?;
     let window: u64 = window.chars().take_while(char::is_ascii_digit).collect::<String>().parse().ok()?;
     if window == WINDOW.as_secs() { bound.parse().ok() } else { None }
 }
@@ -96,7 +95,8 @@ mod tests {
     fn the_bound_is_read_for_our_window_only() {
         for (policy, bound) in [
             ("\"default\";q=340;w=60", Some(340)),
-            ("\"default\";q=340;w=60, \"address\";q=9;w=60", Some(340)),
+            ("\"default\";q=340;w=60, \"client-ip\";q=9;w=60", Some(340)),
+            ("\"client-ip\";q=9;w=60", None),
             ("\"default\";q=340;w=30", None),
             ("\"default\";q=;w=60", None),
             ("\"default\"", None),

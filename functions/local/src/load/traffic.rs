@@ -24,6 +24,9 @@ const PERMITS_PER_REQUEST: f64 = 1.5;
 /// So much more than it needs a customer may, as traffic is not even.
 const HEADROOM: f64 = 2.0;
 
+/// Tells the local stack where a request is to come from.
+const SOURCE_IP: &str = "x-local-source-ip";
+
 /// Header fields of a flood; API Gateway takes 10,240 octets of them in all.
 const FLOOD_FIELDS: u64 = 300;
 
@@ -86,7 +89,10 @@ impl Traffic {
             Kind::GuessedKey => guessed(due.chance),
             _ => self.keys.get(caller).cloned().unwrap_or_default(),
         };
-        (caller, asking(url, due).and_then(|(request, body)| request.header("x-api-key", api_key).body(body).ok()))
+        let request = asking(url, due).and_then(|(request, body)| {
+            request.header("x-api-key", api_key).header(SOURCE_IP, source(due, caller)).body(body).ok()
+        });
+        (caller, request)
     }
 
     fn caller(&self, due: Due) -> usize {
@@ -97,6 +103,14 @@ impl Traffic {
             (_, 0) => among(LARGE, CUSTOMERS),
             _ => among(0, LARGE),
         }
+    }
+}
+
+/// Attackers have addresses of their own, as customers have.
+fn source(due: Due, caller: usize) -> String {
+    match due.kind {
+        Kind::GuessedKey | Kind::HeaderFlood => format!("203.0.113.{}", due.chance % 8),
+        _ => format!("192.0.2.{caller}"),
     }
 }
 
@@ -139,7 +153,12 @@ fn question(chance: u64) -> String {
         8 => "password_reset",
         _ => "newsletter",
     };
-    json!({"email": address(mixed(chance)), "flow": flow}).to_string()
+    let mut question = json!({"email": address(mixed(chance)), "flow": flow});
+    // Every other one names its end user, of which there are many.
+    if chance & 1 == 0 {
+        question["client_ip"] = json!(format!("2001:db8:{:x}:{:x}::1", chance >> 16 & 0xff, chance >> 24 & 0xff));
+    }
+    question.to_string()
 }
 
 fn batch(chance: u64) -> String {
