@@ -142,7 +142,7 @@ impl Bench {
             async move {
                 let mut outcome = Outcome::default();
                 for key in (client..keys).step_by(clients as usize) {
-                    outcome.note(limits.admit(&format!("key-{key}"), quota, 1, SystemTime::now()).await);
+                    outcome.note(&limits.admit(&format!("key-{key}"), quota, 1, SystemTime::now()).await);
                 }
                 outcome
             }
@@ -157,7 +157,7 @@ impl Bench {
         let window = Duration::from_secs(self.scenarios.window_s.into());
         let (cpu, started) = (cpu(), Instant::now());
         let mut outcome = Outcome::default();
-        outcome.note(limits.admit("boundary", quota, 1, SystemTime::now()).await);
+        outcome.note(&limits.admit("boundary", quota, 1, SystemTime::now()).await);
         sleep_until(started + window - Duration::from_secs(4)).await;
         outcome.add(self.rush(&limits, "boundary", quota, self.scenarios.limit).await);
         sleep_until(started + window + Duration::from_millis(50)).await;
@@ -178,7 +178,7 @@ impl Bench {
                 Err(RateLimitError::Unavailable(_)) => limits.admit_degraded(&caller, self.quota(), 1, now),
                 other => other,
             };
-            outcome.note(admitted);
+            outcome.note(&admitted);
         }
         self.tell("every call throttled", &outcome, started, cpu).await?;
         self.set_throttled(false).await
@@ -190,7 +190,7 @@ impl Bench {
         self.by_clients(|client| async move {
             let mut outcome = Outcome::default();
             for _ in (client..decisions).step_by(clients as usize) {
-                outcome.note(limits.admit(caller, quota, 1, SystemTime::now()).await);
+                outcome.note(&limits.admit(caller, quota, 1, SystemTime::now()).await);
             }
             outcome
         })
@@ -206,7 +206,7 @@ impl Bench {
             let mut next = started + gap * client;
             while next < started + lasts {
                 sleep_until(next).await;
-                outcome.note(limits.admit(caller, quota, 1, SystemTime::now()).await);
+                outcome.note(&limits.admit(caller, quota, 1, SystemTime::now()).await);
                 // Who had to wait for an answer does not hurry afterwards.
                 next = (next + gap * clients).max(Instant::now());
             }
@@ -266,7 +266,7 @@ impl Bench {
 }
 
 impl Outcome {
-    fn note<T>(&mut self, decided: Result<T, RateLimitError>) {
+    fn note<T>(&mut self, decided: &Result<T, RateLimitError>) {
         match decided {
             Ok(_) => self.admitted.push(Instant::now()),
             Err(RateLimitError::Refused { .. }) => self.denied += 1,

@@ -1,6 +1,6 @@
 //! `gatepost loadtest`
 
-use std::{collections::BTreeMap, io::Write, time::Duration};
+use std::{collections::BTreeMap, io::Write};
 
 use axum::http::Uri;
 use gatepost::{

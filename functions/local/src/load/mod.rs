@@ -8,7 +8,7 @@ pub mod scenario;
 pub mod tally;
 pub mod traffic;
 
-use std::time::Duration;
+use std::{pin::pin, time::Duration};
 
 use axum::{
     body::Bytes,
@@ -53,7 +53,8 @@ pub async fn drive(
         sleep_until(started + due.at).await;
         due
     });
-    let mut answers = due.map(|due| exchange(&client, url, traffic, started, due)).buffer_unordered(MOST_UNDER_WAY);
+    let answers = due.map(|due| exchange(&client, url, traffic, started, due)).buffer_unordered(MOST_UNDER_WAY);
+    let mut answers = pin!(answers);
     let mut tally = Tally::new(traffic.callers());
     while let Some(answered) = answers.next().await {
         tally.note(&answered);

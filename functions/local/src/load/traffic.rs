@@ -153,12 +153,13 @@ fn question(chance: u64) -> String {
         8 => "password_reset",
         _ => "newsletter",
     };
-    let mut question = json!({"email": address(mixed(chance)), "flow": flow});
+    let email = address(mixed(chance));
     // Every other one names its end user, of which there are many.
-    if chance & 1 == 0 {
-        question["client_ip"] = json!(format!("2001:db8:{:x}:{:x}::1", chance >> 16 & 0xff, chance >> 24 & 0xff));
+    let client_ip = format!("2001:db8:{:x}:{:x}::1", chance >> 16 & 0xff, chance >> 24 & 0xff);
+    match chance >> 8 & 1 {
+        0 => json!({"email": email, "flow": flow, "client_ip": client_ip}).to_string(),
+        _ => json!({"email": email, "flow": flow}).to_string(),
     }
-    question.to_string()
 }
 
 fn batch(chance: u64) -> String {
