@@ -222,7 +222,7 @@ mod tests {
     fn a_row_tells_percentiles_and_answers() {
         let text = report(100, 100).to_string();
         assert!(
-            text.contains("\n| attack | hot_key | 100 | 49.0 | 89.0 | 98.0 | 99.0 | 99.0 | 200: 100 |\n"),
+            text.contains("\n| attack | hot_key | 100 | 49.2 | 89.1 | 98.3 | 99.0 | 99.0 | 200: 100 |\n"),
             "{text}"
         );
         assert!(text.contains("the hot key got 100, at most 100 in 60 s of 100"), "{text}");
