@@ -3,6 +3,10 @@
 use std::{
     io,
     net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::{Duration, SystemTime},
 };
 
@@ -12,10 +16,14 @@ use gatepost::{
     api_key::{ApiKey, ENTROPY_LEN, HashSecret},
     bucket::Bucket,
     io::{
+        caller_register::CallerRegister,
+        callers::Callers,
         counters::{Counted, Counters, Urgency},
         key_register::{Grant, KeyRegister},
         keys::Keys,
+        rate_limits::{RateLimitError, RateLimits},
     },
+    rate_limit::Quota,
 };
 use gatepost_local::aws::dynamodb::DynamoDb;
 use serde_json::{Value, json};
@@ -41,6 +49,8 @@ enum Fault {
     Hang,
     /// Answers that the table has no throughput left.
     Throttle,
+    /// Answers that the partition of this key has none left.
+    ThrottleKey,
     /// Does what it is asked and loses the answer.
     LoseAnswers,
     /// Does what it is asked, and keeps the answer back until the fault ends.
@@ -48,6 +58,8 @@ enum Fault {
 }
 
 const THROTTLED: &str = r#"{"__type":"com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException","message":"dynamodb:gatepost partition 7 of table"}"#;
+
+const KEY_THROTTLED: &str = r#"{"__type":"com.amazonaws.dynamodb.v20120810#ThrottlingException","message":"Throughput exceeds the current capacity","throttlingReasons":[{"reason":"TableWriteKeyRangeThroughputExceeded","resource":"arn:aws:dynamodb:us-east-1:000000000000:table/gatepost"}]}"#;
 
 /// A `DynamoDB` endpoint of its own, and the way to it that can fail.
 struct FaultyTable {
@@ -57,6 +69,8 @@ struct FaultyTable {
     /// Through the fault.
     url: String,
     fault: watch::Sender<Fault>,
+    /// Connections that came so far.
+    connections: Arc<AtomicUsize>,
 }
 
 impl FaultyTable {
@@ -66,8 +80,9 @@ impl FaultyTable {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let url = format!("http://{}", listener.local_addr().expect("bound"));
         let (fault, watched) = watch::channel(Fault::None);
-        tokio::spawn(accept(listener, target, watched));
-        Self { direct: table.url(), _table: table, url, fault }
+        let connections = Arc::default();
+        tokio::spawn(accept(listener, target, watched, Arc::clone(&connections)));
+        Self { direct: table.url(), _table: table, url, fault, connections }
     }
 
     /// Connections that are open break, with whatever is under way on them.
@@ -76,8 +91,14 @@ impl FaultyTable {
     }
 }
 
-async fn accept(listener: TcpListener, target: SocketAddr, fault: watch::Receiver<Fault>) {
+async fn accept(
+    listener: TcpListener,
+    target: SocketAddr,
+    fault: watch::Receiver<Fault>,
+    connections: Arc<AtomicUsize>,
+) {
     while let Ok((client, _)) = listener.accept().await {
+        connections.fetch_add(1, Ordering::Relaxed);
         let mut fault = fault.clone();
         tokio::spawn(async move {
             let now = *fault.borrow_and_update();
@@ -102,26 +123,27 @@ async fn relay(mut client: TcpStream, target: SocketAddr, fault: Fault) -> io::R
         }
         Fault::Close => Ok(()),
         Fault::Hang => std::future::pending().await,
-        Fault::Throttle => throttle(client).await,
+        Fault::Throttle => throttle(client, THROTTLED).await,
+        Fault::ThrottleKey => throttle(client, KEY_THROTTLED).await,
         Fault::LoseAnswers | Fault::HoldAnswers => {
             until_answered(&mut client, &mut TcpStream::connect(target).await?).await
         }
     }
 }
 
-async fn throttle(mut client: TcpStream) -> io::Result<()> {
+async fn throttle(mut client: TcpStream, answer: &str) -> io::Result<()> {
     let mut request = Vec::new();
     while !is_whole(&request) {
         if client.read_buf(&mut request).await? == 0 {
             return Ok(());
         }
     }
-    let length = THROTTLED.len();
+    let length = answer.len();
     let head = format!(
         "HTTP/1.1 400 Bad Request\r\ncontent-type: application/x-amz-json-1.0\r\ncontent-length: {length}\r\n\
          connection: close\r\n\r\n"
     );
-    client.write_all(&[head.as_bytes(), THROTTLED.as_bytes()].concat()).await?;
+    client.write_all(&[head.as_bytes(), answer.as_bytes()].concat()).await?;
     client.shutdown().await
 }
 
@@ -265,7 +287,8 @@ async fn a_key_that_was_good_is_believed_for_a_quarter_of_an_hour_while_the_tabl
         assert_eq!(found, (of_known, Err("unavailable")), "after {minutes} minutes");
     }
     table.set(Fault::None);
-    assert_eq!(believed(&known, 16).await, good);
+    // A pause of the table's own is over by then.
+    assert_eq!(believed(&known, 17).await, good);
 }
 
 #[tokio::test]
@@ -472,4 +495,59 @@ async fn drive(stack: &Stack, flow: &str, has_ended: &watch::Sender<bool>) -> Ve
         sleep(Duration::from_millis(150)).await;
     }
     statuses
+}
+
+#[tokio::test]
+async fn limits_leave_a_table_alone_that_has_not_answered_three_times() {
+    let table = FaultyTable::start().await;
+    let limits = RateLimits::new(table::client(&table.url));
+    let start = Bucket::parse("2026-11-23T02:10").expect("a time").start();
+    let ask = async |n: u64| {
+        let now = start + Duration::from_millis(n);
+        limits.admit("someone", Quota::new(600, 400), 1, now).await
+    };
+    table.set(Fault::Close);
+    let unavailable = |asked: Result<_, RateLimitError>| matches!(asked, Err(RateLimitError::Unavailable(_)));
+    assert!(unavailable(ask(0).await));
+    let of_one = table.connections.load(Ordering::Relaxed);
+    for n in 1..40 {
+        assert!(unavailable(ask(n).await), "{n}");
+    }
+    assert_eq!(table.connections.load(Ordering::Relaxed), 3 * of_one);
+    table.set(Fault::None);
+    assert!(unavailable(ask(41).await), "a pause has an end, not an exception");
+    ask(10_000).await.expect("it is asked again after a pause");
+}
+
+#[tokio::test]
+async fn a_caller_whose_partition_is_throttled_is_over_its_quota_and_the_table_is_not_down() {
+    let table = FaultyTable::start().await;
+    let stack = warm_stack_on(&table, LARGE_BURST).await;
+    table.set(Fault::ThrottleKey);
+    for flow in ["login", "signup"] {
+        let refused = ask(&stack, flow).await.expect_status(429);
+        assert_eq!(refused.header("retry-after"), "1");
+    }
+}
+
+#[tokio::test]
+async fn a_revoked_caller_stays_refused_however_long_the_table_fails() {
+    let table = FaultyTable::start().await;
+    let callers = Callers::new(table::client(&table.url), Duration::from_secs(60));
+    let start = Bucket::parse("2026-11-23T02:10").expect("a time").start();
+    let (revoked, other) = ("token:01234567:web", "token:01234567:shop");
+    let register = CallerRegister { table: table::client(&table.url) };
+    register.revoke(revoked, SystemTime::UNIX_EPOCH).await.expect("stored");
+    for id in [revoked, other] {
+        assert_eq!(callers.of_token(id, start).await.is_some(), id == other);
+    }
+    table.set(Fault::Close);
+    for minutes in [2, 14, 60, 600] {
+        let later = start + Duration::from_mins(minutes);
+        assert_eq!(callers.of_token(revoked, later).await, None, "after {minutes} minutes");
+        assert!(callers.of_token(other, later).await.is_some(), "after {minutes} minutes");
+    }
+    let listed = CallerRegister { table: table::client(&table.direct) }.list().await.expect("listed");
+    let listed: Vec<_> = listed.iter().map(|caller| (caller.id.as_str(), caller.revoked_s)).collect();
+    assert_eq!(listed, [(revoked, Some(0))]);
 }

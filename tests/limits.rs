@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use futures_util::{StreamExt, stream};
+use futures_util::{StreamExt, future::join_all, stream};
 use gatepost::{
     api_key::{ApiKey, ENTROPY_LEN},
     io::{
@@ -258,4 +258,38 @@ async fn who_guesses_keys_is_soon_told_nothing_more_and_locks_nobody_out() {
     // A client behind the same address is known; a guesser elsewhere has a limit of its own.
     guess(&stack, &stack.api_key, "192.0.2.7").await.expect_status(200);
     guess(&stack, &unknown(1), "192.0.2.8").await.expect_status(401);
+}
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// When each was admitted, for as long as the clients go on.
+async fn ask_for_a_minute(stack: &Stack, api_key: &str, started: Instant) -> Vec<Duration> {
+    let mut admitted = Vec::new();
+    while started.elapsed() < MINUTE {
+        let asked_at = started.elapsed();
+        match ask(stack, api_key).await.status.as_u16() {
+            200 => admitted.push(asked_at),
+            429 => sleep(Duration::from_millis(5)).await,
+            other => panic!("{other}"),
+        }
+    }
+    admitted
+}
+
+/// `cargo test --workspace -- --ignored`
+#[tokio::test]
+#[ignore = "takes two minutes and both cores"]
+async fn three_processes_with_sixty_four_clients_each_stay_within_the_bound_for_a_minute() {
+    for (rate, burst) in [(200, 140), (6_000, 600)] {
+        let first = stack_with(&[], rate, burst).await;
+        let shared = ["--dynamodb-endpoint", first.dynamodb.as_str()];
+        let (second, third) = (stack_with(&shared, rate, burst).await, stack_with(&shared, rate, burst).await);
+        let started = Instant::now();
+        let clients = [&first, &second, &third].into_iter().cycle().take(3 * 64);
+        let asked = clients.map(|stack| ask_for_a_minute(stack, &first.api_key, started));
+        let admitted: usize = join_all(asked).await.iter().map(Vec::len).sum();
+        println!("rate {rate}, burst {burst}: {admitted} admitted in a minute, {} published", rate + burst);
+        assert!(admitted as u64 <= rate + burst, "{admitted}");
+        assert!((rate + burst) * 4 / 5 <= admitted as u64, "{admitted}: the limit is not what held them up");
+    }
 }

@@ -17,6 +17,7 @@ mod incidents;
 mod keys;
 mod knowledge;
 mod limits;
+mod load;
 mod objects;
 mod ocsf;
 mod openapi;

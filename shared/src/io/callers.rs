@@ -4,7 +4,7 @@
 use std::time::{Duration, SystemTime};
 
 use super::{
-    client_rows::{Client, Row, Rows, Terms},
+    client_rows::{Client, Row, Rows, Terms, WELCOME_IN_OUTAGE_FOR},
     table::{Item, Table, TableError},
 };
 use crate::client_certificate::ClientCertificate;
@@ -90,7 +90,11 @@ impl Row for CallerRow {
         Terms::read(item).map_or(Self::Refused, Self::Known)
     }
 
-    fn is_refusal(&self) -> bool {
-        *self == Self::Refused
+    /// Who was refused does not become welcome because the table is silent, however long.
+    fn believed_in_outage_for(&self) -> Duration {
+        match self {
+            Self::Absent | Self::Known(_) => WELCOME_IN_OUTAGE_FOR,
+            Self::Refused => Duration::MAX,
+        }
     }
 }

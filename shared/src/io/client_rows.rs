@@ -11,8 +11,8 @@ use super::{
 };
 use crate::{generations::Generations, rate_limit::Quota, weights::Weights};
 
-/// How long an instance goes on believing what it read while the table does not answer.
-const BELIEVED_IN_OUTAGE_FOR: Duration = Duration::from_secs(15 * 60);
+/// How long an instance goes on believing in who was welcome while the table does not answer.
+pub(super) const WELCOME_IN_OUTAGE_FOR: Duration = Duration::from_secs(15 * 60);
 
 /// Rows remembered per instance, absent ones included.
 const REMEMBERED: usize = 10_000;
@@ -53,8 +53,8 @@ pub(super) trait Row: Clone {
     /// Of the item, or of there being none.
     fn read(item: Option<&Item>) -> Self;
 
-    /// Who was refused does not become welcome because the table is silent, however long.
-    fn is_refusal(&self) -> bool;
+    /// For how long it counts while the table does not answer.
+    fn believed_in_outage_for(&self) -> Duration;
 }
 
 /// Looks rows up. One per kind of credential and instance.
@@ -85,9 +85,7 @@ impl<R: Row> Rows<R> {
                 self.memory().insert(pk.to_owned(), (now, row.clone()));
                 Ok(row)
             }
-            Err(error) => {
-                self.recall(pk, |row, age| row.is_refusal() || age < BELIEVED_IN_OUTAGE_FOR, now).ok_or(error)
-            }
+            Err(error) => self.recall(pk, |row, age| age < row.believed_in_outage_for(), now).ok_or(error),
         }
     }
 

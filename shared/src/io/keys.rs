@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use super::{
-    client_rows::{Client, ROW, Row, Rows, Terms},
+    client_rows::{Client, ROW, Row, Rows, Terms, WELCOME_IN_OUTAGE_FOR},
     table::{Item, Table, TableError, key, read_number, unix_seconds},
 };
 use crate::api_key::{ApiKey, HashSecret};
@@ -80,9 +80,9 @@ impl Row for Option<KeyRow> {
         Some(KeyRow { keyed_hash, previous, terms: Terms::read(item)? })
     }
 
-    /// A key that was made since would look the same.
-    fn is_refusal(&self) -> bool {
-        false
+    /// What was no key may have become one since.
+    fn believed_in_outage_for(&self) -> Duration {
+        if self.is_some() { WELCOME_IN_OUTAGE_FOR } else { Duration::ZERO }
     }
 }
 
