@@ -1,7 +1,18 @@
 //! One name for each change of an incident, whatever overlaps, is repeated, fails or dies on the way.
 
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
+use aws_sdk_dynamodb::{
+    config::{ConfigBag, Intercept, RuntimeComponents, interceptors::BeforeSerializationInterceptorContextRef},
+    error::BoxError,
+    operation::query::QueryInput,
+};
 use gatepost::{
     activity::Tally,
     bucket::Bucket,
@@ -14,7 +25,7 @@ use gatepost::{
         ledger::Ledger,
         messages::Messages,
         scan_progress,
-        series_state::Models,
+        series_state::{Models, shard_of},
         table::{Item, read_number},
     },
 };
@@ -272,4 +283,49 @@ async fn a_campaign_is_no_incident_and_a_silence_is_told_of_when_it_ends() {
         let told: Vec<_> = bench.told().into_iter().map(|(state, at)| (state, at - u32::from(flood))).collect();
         assert_eq!(told, expected, "{kind}");
     }
+}
+
+/// Fails every read of one shard while it is told to.
+#[derive(Debug, Clone)]
+struct BrokenShard {
+    partition: String,
+    is_broken: Arc<AtomicBool>,
+}
+
+impl Intercept for BrokenShard {
+    fn name(&self) -> &'static str {
+        "broken shard"
+    }
+
+    fn read_before_serialization(
+        &self,
+        context: &BeforeSerializationInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let query = context.input().downcast_ref::<QueryInput>();
+        let values = query.and_then(|query| query.expression_attribute_values.as_ref());
+        let is_ours = values.is_some_and(|values| values.values().any(|value| value.as_s() == Ok(&self.partition)));
+        if is_ours && self.is_broken.load(Ordering::SeqCst) { Err("the shard does not answer".into()) } else { Ok(()) }
+    }
+}
+
+#[tokio::test]
+async fn a_shard_that_fails_is_repeated_alone_and_holds_up_no_other() {
+    let (bench, flood) = Bench::with_floods(&["signup/k1", "login/k2", "newsletter/k3"]).await;
+    let shards = ["signup/k1", "login/k2", "newsletter/k3"].map(shard_of);
+    assert!(shards[0] != shards[1] && shards[0] != shards[2], "{shards:?}");
+    let is_broken = Arc::new(AtomicBool::new(true));
+    let broken = BrokenShard { partition: format!("model#{}", shards[0]), is_broken: is_broken.clone() };
+    let mut scanner = bench.scanner(&bench.sns.url());
+    let config = scanner.models.table.client.config().to_builder().interceptor(broken);
+    scanner.models.table.client = aws_sdk_dynamodb::Client::from_conf(config.build());
+    let now = flood.next().start();
+    let failed = handle(&scanner, now, Duration::ZERO).await;
+    assert!(matches!(failed, Err(ScanError::Table(_))), "{failed:?}");
+    assert_eq!(bench.told().len(), 2);
+    is_broken.store(false, Ordering::SeqCst);
+    let repeated = handle(&scanner, now, Duration::ZERO).await.expect("all is well");
+    assert_eq!((repeated.series, repeated.alerts_opened), (1, 1));
+    assert_eq!(bench.told().len(), 3);
 }

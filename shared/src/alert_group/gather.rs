@@ -128,10 +128,11 @@ impl Gathering {
         let fingerprint = fingerprint(&scope.pattern(), opened.incident.kind);
         match self.groups.get_mut(&fingerprint) {
             Some(group) if group.is_open() => group.join(opened),
-            earlier => {
-                let group = AlertGroup::opened(scope, opened);
-                let group = earlier.map(|earlier| group.clone().reopened(earlier)).unwrap_or(group);
-                self.groups.insert(fingerprint.clone(), group);
+            Some(earlier) => {
+                *earlier = AlertGroup::opened(scope, opened).reopened(earlier);
+            }
+            None => {
+                self.groups.insert(fingerprint.clone(), AlertGroup::opened(scope, opened));
             }
         }
         fingerprint
