@@ -90,8 +90,8 @@ async fn a_good_address_is_answered_with_every_field_of_the_contract() {
     for (name, expected) in [
         ("content-type", "application/json"),
         ("cache-control", "no-store"),
-        ("ratelimit", "\"default\";r=104;t=1"),
-        ("ratelimit-policy", "\"default\";q=340;w=60"),
+        ("ratelimit", "\"default\";r=104;t=1, \"client-ip\";r=59;t=1"),
+        ("ratelimit-policy", "\"default\";q=340;w=60, \"client-ip\";q=200;w=60"),
     ] {
         assert_eq!(answer.header(name), expected, "{name}");
     }
