@@ -17,6 +17,8 @@ pub mod bucket;
 pub mod circuit_breaker;
 pub mod client_certificate;
 pub mod config;
+#[cfg(feature = "content")]
+pub mod content;
 pub mod display_name;
 pub mod disposition;
 #[cfg(feature = "mail")]
