@@ -1,12 +1,9 @@
 //! `inspect-attachment`: one stored message in, findings out. Decides nothing about the message.
 
 pub mod child;
-pub mod file_name;
+pub mod file;
 pub mod inspect;
-pub mod kind;
 pub mod part;
-pub mod unpacked;
-pub mod zip;
 
 use std::path::PathBuf;
 use std::time::Duration;
