@@ -4,10 +4,8 @@ use gatepost::finding::{Finding, Severity};
 use gatepost::inspection::failure;
 use mail_parser::MessageParser;
 
-use crate::file_name::claimed_by_type;
-use crate::kind::{Danger, Kind};
+use crate::file::{File, Role, budget::Budget, inspect_file};
 use crate::part::{Extent, Leaf, Limits, MAX_NAMES, visit_leaves};
-use crate::{unpacked::Unpacking, zip};
 
 /// Findings returned for one message: the strictest when there are more.
 pub const MAX_FINDINGS: usize = 100;
@@ -20,41 +18,18 @@ pub fn inspect(message: &[u8], limits: Limits) -> Vec<Finding> {
     let Some(parsed) = MessageParser::new().with_mime_headers().parse(message) else {
         return vec![failure("the message has no header field")];
     };
-    let (mut findings, mut unpacking) = (Vec::new(), Unpacking::default());
-    if visit_leaves(parsed, limits, |leaf| findings.extend(judge(leaf, &mut unpacking))) == Extent::Cut {
+    let (mut findings, mut budget) = (Vec::new(), Budget::default());
+    if visit_leaves(parsed, limits, |leaf| findings.extend(judge(leaf, &mut budget))) == Extent::Cut {
         findings.push(limit_exceeded(limits));
     }
     strictest(findings)
 }
 
 impl Leaf<'_> {
-    /// The strictest thing that name or content does when opened, and in words how we know.
-    fn danger(&self) -> Option<(Danger, String)> {
-        let by_name = self.names.iter().filter_map(|name| {
-            let extension = name.dangerous_extension()?;
-            Some((name.danger()?, format!("its name ends in .{extension}")))
-        });
-        let by_content = self.kind.and_then(|kind| Some((kind.danger()?, format!("its content is {kind}"))));
-        by_name
-            .chain(by_content.filter(|(danger, _)| !self.is_body_text() || *danger == Danger::Executable))
-            .max_by_key(|(danger, _)| *danger)
-    }
-
-    /// A text that the mail program shows: a shell script pasted into a letter does not run.
-    fn is_body_text(&self) -> bool {
-        self.names.is_empty() && (self.declared.is_empty() || self.declared.starts_with("text/"))
-    }
-
-    /// What the extension or else the declared type promises and the content does not keep.
-    fn broken_claim(&self) -> Option<String> {
-        let unfit = |claim: &[Option<Kind>]| !claim.contains(&self.kind);
-        let kind = self.kind.map_or_else(|| "not recognised".to_owned(), |kind| kind.to_string());
-        if let Some(name) = self.names.iter().find(|name| name.claims().is_some_and(unfit)) {
-            return Some(format!("the name {} does not fit the content, which is {kind}", name.shown()));
-        }
-        claimed_by_type(&self.declared)
-            .is_some_and(unfit)
-            .then(|| format!("the declared type {} does not fit the content, which is {kind}", self.declared))
+    /// A text that the mail program shows.
+    fn role(&self) -> Role {
+        let is_text = self.declared.is_empty() || self.declared.starts_with("text/");
+        if self.names.is_empty() && is_text { Role::Body } else { Role::Attachment }
     }
 
     fn finding(&self, code: &'static str, severity: Severity, detail: impl Into<String>) -> Finding {
@@ -62,63 +37,11 @@ impl Leaf<'_> {
     }
 }
 
-fn judge(leaf: &Leaf<'_>, unpacking: &mut Unpacking) -> Vec<Finding> {
-    let findings = [
-        dangerous(leaf),
-        double_extension(leaf),
-        right_to_left(leaf),
-        encrypted(leaf),
-        excessive(leaf, unpacking),
-        mismatch(leaf),
-        unopened(leaf),
-        too_many_names(leaf),
-    ];
-    findings.into_iter().flatten().collect()
-}
-
-fn dangerous(leaf: &Leaf<'_>) -> Option<Finding> {
-    let (danger, why) = leaf.danger()?;
-    let (code, severity, what) = match danger {
-        Danger::Executable => ("executable_attachment", Severity::Reject, "a program"),
-        Danger::Script => ("script_attachment", Severity::Quarantine, "something that runs when it is opened"),
-        Danger::DiskImage => ("disk_image_attachment", Severity::Quarantine, "a disk image"),
-    };
-    Some(leaf.finding(code, severity, format!("the attachment is {what}: {why}")))
-}
-
-fn double_extension(leaf: &Leaf<'_>) -> Option<Finding> {
-    let name = leaf.names.iter().find(|name| name.has_double_extension())?;
-    let detail = format!("the name {} hides what the file is behind a harmless extension", name.shown());
-    Some(leaf.finding("double_extension", Severity::Quarantine, detail))
-}
-
-fn right_to_left(leaf: &Leaf<'_>) -> Option<Finding> {
-    leaf.names.iter().find(|name| name.turns_right_to_left())?;
-    let detail = "the file name has a character that turns the reading direction, so its extension is shown elsewhere";
-    Some(leaf.finding("rtlo_file_name", Severity::Quarantine, detail))
-}
-
-fn encrypted(leaf: &Leaf<'_>) -> Option<Finding> {
-    let detail = "the archive needs a password, so its files cannot be inspected";
-    (is_zip(leaf) && zip::is_encrypted(&leaf.content))
-        .then(|| leaf.finding("encrypted_archive", Severity::Review, detail))
-}
-
-fn excessive(leaf: &Leaf<'_>, unpacking: &mut Unpacking) -> Option<Finding> {
-    let excess = is_zip(leaf).then(|| unpacking.excess(&leaf.content)).flatten()?;
-    Some(leaf.finding("archive_limit_exceeded", Severity::Quarantine, format!("the archive {excess}")))
-}
-
-fn is_zip(leaf: &Leaf<'_>) -> bool {
-    matches!(leaf.kind, Some(Kind::Zip | Kind::JavaProgram))
-}
-
-/// Left out for what is dangerous by its content: that finding is stricter and says more.
-fn mismatch(leaf: &Leaf<'_>) -> Option<Finding> {
-    if leaf.content.is_empty() || leaf.kind.is_some_and(|kind| kind.danger().is_some()) {
-        return None;
-    }
-    leaf.broken_claim().map(|detail| leaf.finding("type_mismatch", Severity::Review, detail))
+fn judge(leaf: &Leaf<'_>, budget: &mut Budget) -> Vec<Finding> {
+    let Leaf { location, names, declared, content, .. } = leaf;
+    let mut findings = inspect_file(&File { location, names, declared, content, role: leaf.role() }, budget).findings;
+    findings.extend([unopened(leaf), too_many_names(leaf)].into_iter().flatten());
+    findings
 }
 
 fn unopened(leaf: &Leaf<'_>) -> Option<Finding> {

@@ -5,8 +5,7 @@ use std::borrow::Cow;
 use mail_parser::decoders::{base64::base64_decode, quoted_printable::quoted_printable_decode};
 use mail_parser::{HeaderName, Message, MessagePart, MimeHeaders, PartType};
 
-use crate::file_name::FileName;
-use crate::kind::Kind;
+use crate::file::name::FileName;
 
 /// How much of a message is looked at. What lies beyond is a finding, never silence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,7 +30,6 @@ pub(crate) struct Leaf<'a> {
     /// `type/subtype`, lower case; empty when nothing is declared.
     pub(crate) declared: String,
     pub(crate) content: Cow<'a, [u8]>,
-    pub(crate) kind: Option<Kind>,
     /// An attached message that the parser left as it was.
     pub(crate) unopened: bool,
 }
@@ -88,7 +86,6 @@ impl<'a> Leaf<'a> {
         Self {
             location: location(&place.path, names.first()),
             declared: declared_type(part),
-            kind: Kind::of(&content),
             unopened: is_unopened(part),
             names,
             content,

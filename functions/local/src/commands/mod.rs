@@ -2,6 +2,7 @@
 
 pub mod address;
 pub mod domains;
+pub mod judge_stdin;
 pub mod keys;
 pub mod posture;
 pub mod quarantine;
@@ -13,7 +14,6 @@ pub mod verify;
 use std::{error::Error, io};
 
 use clap::{Parser, Subcommand};
-use gatepost_inspect_attachment::child;
 
 use crate::{backtest, settings::Settings};
 
@@ -54,7 +54,7 @@ enum Command {
     /// Run the anomaly detector over CSV history, streaming and without look-ahead
     Backtest(backtest::Args),
     #[command(name = JUDGE_STDIN, hide = true)]
-    JudgeStdin,
+    JudgeStdin(judge_stdin::Args),
 }
 
 /// Runs one command.
@@ -76,7 +76,7 @@ pub fn run(cli: Cli) -> Result<(), CommandError> {
             Settings::read(args.config.as_deref())?;
             Ok(backtest::run(&args, &mut io::stdout().lock())?)
         }
-        Some(Command::JudgeStdin) => Ok(child::run_child(io::stdin().lock(), io::stdout().lock())?),
+        Some(Command::JudgeStdin(args)) => judge_stdin::run(&args),
     }
 }
 

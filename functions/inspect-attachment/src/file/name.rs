@@ -1,9 +1,12 @@
 //! What an attachment's file name promises, and how names deceive.
 
-use crate::kind::{Danger, Kind};
+use crate::file::kind::{Danger, Kind};
 
 /// Characters of a name that a finding shows.
 const SHOWN: usize = 100;
+
+/// Blanks in a row that a name may have.
+const MAX_BLANKS: usize = 9;
 
 /// A file name as the sender wrote it, after RFC 2231 and RFC 2047 decoding.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,6 +50,23 @@ impl FileName {
         self.0.contains(['\u{202b}', '\u{202d}', '\u{202e}', '\u{2067}'])
     }
 
+    /// Whether so many blanks stand in it that what follows is out of sight.
+    #[must_use]
+    pub fn hides_behind_blanks(&self) -> bool {
+        let mut blanks = 0;
+        self.0.chars().any(|shown| {
+            let is_blank = shown.is_whitespace() || matches!(shown, '\u{2800}' | '\u{3164}' | '\u{115f}' | '\u{ffa0}');
+            blanks = if is_blank { blanks + 1 } else { 0 };
+            MAX_BLANKS < blanks
+        })
+    }
+
+    /// Whether the last extension is one of these.
+    #[must_use]
+    pub(crate) fn ends_in(&self, extensions: &[&str]) -> bool {
+        extensions.contains(&self.extensions().0.as_str())
+    }
+
     /// The kinds of content that the extension allows; `None` for an extension that claims nothing.
     #[must_use]
     pub fn claims(&self) -> Option<Claim> {
@@ -73,7 +93,7 @@ impl FileName {
 /// The content that fits a file name or a declared type. `None` in it stands for content that is not recognised.
 pub type Claim = &'static [Option<Kind>];
 
-const TEXT: Claim = &[None, Some(Kind::Html)];
+const TEXT: Claim = &[None, Some(Kind::Html), Some(Kind::Calendar), Some(Kind::Svg)];
 const PDF: Claim = &[Some(Kind::Pdf)];
 const IMAGE: Claim = &[Some(Kind::Image)];
 const ZIP: Claim = &[Some(Kind::Zip)];
@@ -82,7 +102,17 @@ const OFFICE: Claim = &[Some(Kind::Zip), Some(Kind::OleDocument)];
 /// Office opens RTF under the old extensions and does not ask.
 const OLD_OFFICE: Claim = &[Some(Kind::OleDocument), Some(Kind::Rtf)];
 const RTF: Claim = &[Some(Kind::Rtf)];
-const ARCHIVE: Claim = &[Some(Kind::OtherArchive)];
+const SVG: Claim = &[None, Some(Kind::Svg)];
+const ARCHIVE: Claim = &[
+    Some(Kind::SevenZip),
+    Some(Kind::Rar),
+    Some(Kind::Gzip),
+    Some(Kind::Bzip2),
+    Some(Kind::Xz),
+    Some(Kind::Tar),
+    Some(Kind::Cabinet),
+    Some(Kind::OtherArchive),
+];
 
 const CLAIMED_BY_EXTENSION: &[(&[&str], Claim)] = &[
     (&["pdf"], PDF),
@@ -91,7 +121,8 @@ const CLAIMED_BY_EXTENSION: &[(&[&str], Claim)] = &[
     (&["docx", "xlsx", "pptx", "docm", "xlsm", "pptm"], OFFICE),
     (&["doc", "xls", "ppt"], OLD_OFFICE),
     (&["rtf"], RTF),
-    (&["7z", "rar", "gz", "tgz", "bz2", "xz", "cab"], ARCHIVE),
+    (&["7z", "rar", "gz", "tgz", "bz2", "xz", "cab", "ace", "arj", "lzh", "zst"], ARCHIVE),
+    (&["svg"], SVG),
     (&["txt", "csv", "ics", "vcf", "htm", "html", "log", "md"], TEXT),
 ];
 
@@ -110,8 +141,29 @@ const CLAIMED_BY_TYPE: &[(&str, Claim)] = &[
     ("text/calendar", TEXT),
 ];
 
-const EXECUTABLE_EXTENSIONS: &[&str] =
-    &["exe", "dll", "cpl", "ocx", "sys", "drv", "xll", "msi", "msp", "msix", "appx", "apk"];
+const EXECUTABLE_EXTENSIONS: &[&str] = &[
+    "exe",
+    "dll",
+    "cpl",
+    "ocx",
+    "sys",
+    "drv",
+    "xll",
+    "wll",
+    "msi",
+    "msp",
+    "mst",
+    "msu",
+    "msix",
+    "msixbundle",
+    "appx",
+    "appxbundle",
+    "appinstaller",
+    "apk",
+    "ex_",
+    "vxd",
+    "pkg",
+];
 
 const SCRIPT_EXTENSIONS: &[&str] = &[
     "js",
@@ -150,9 +202,50 @@ const SCRIPT_EXTENSIONS: &[&str] = &[
     "xbap",
     "command",
     "workflow",
+    "shtml",
+    "xht",
+    "mht",
+    "mhtml",
+    "one",
+    "onepkg",
+    "hlp",
+    "gadget",
+    "theme",
+    "themepack",
+    "website",
+    "desktop",
+    "rdp",
+    "shb",
+    "shs",
+    "ins",
+    "isp",
+    "job",
+    "msh",
+    "msh1",
+    "mshxml",
+    "ps2",
+    "psc1",
+    "psd1",
+    "cdxml",
+    "mjs",
+    "osd",
+    "vsmacros",
+    "slk",
+    "iqy",
+    "oqy",
+    "dqy",
+    "rqy",
+    "ade",
+    "adp",
+    "mde",
+    "accde",
+    "xnk",
+    "printerexport",
+    "diagcfg",
+    "diagpkg",
 ];
 
-const DISK_IMAGE_EXTENSIONS: &[&str] = &["iso", "img", "udf", "vhd", "vhdx", "dmg"];
+const DISK_IMAGE_EXTENSIONS: &[&str] = &["iso", "img", "udf", "vhd", "vhdx", "vmdk", "dmg", "wim", "daa", "nrg"];
 
 const DOCUMENT_EXTENSIONS: &[&str] = &[
     "pdf", "doc", "docx", "xls", "xlsx", "ppt", "pptx", "odt", "ods", "rtf", "txt", "csv", "htm", "html", "jpg",

@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-use crate::zip;
+use memchr::memmem;
+
+use super::{octets::text_of, zip};
 
 /// What the first bytes of an attachment say it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -19,14 +21,27 @@ pub enum Kind {
     HtmlApplication,
     Script,
     DiskImage,
+    /// A web page with all that belongs to it in one file, which the browser opens with the rights of a local file.
+    WebArchive,
+    OneNote,
     Zip,
+    Tar,
+    Gzip,
+    Bzip2,
+    Xz,
+    SevenZip,
+    Rar,
+    Cabinet,
     OtherArchive,
     OleDocument,
-    OneNote,
     Pdf,
     Rtf,
     Image,
+    Svg,
     Html,
+    Calendar,
+    /// What macOS keeps beside a file, under the file's name.
+    AppleDouble,
 }
 
 /// What opening an attachment does to the recipient. Ordered: the later, the stricter.
@@ -58,18 +73,31 @@ impl Kind {
             | Self::MacProgram
             | Self::AndroidProgram
             | Self::WindowsInstaller => Some(Danger::Executable),
-            Self::JavaProgram | Self::Shortcut | Self::CompiledHelp | Self::HtmlApplication | Self::Script => {
-                Some(Danger::Script)
-            }
+            Self::JavaProgram
+            | Self::Shortcut
+            | Self::CompiledHelp
+            | Self::HtmlApplication
+            | Self::Script
+            | Self::WebArchive
+            | Self::OneNote => Some(Danger::Script),
             Self::DiskImage => Some(Danger::DiskImage),
             Self::Zip
+            | Self::Tar
+            | Self::Gzip
+            | Self::Bzip2
+            | Self::Xz
+            | Self::SevenZip
+            | Self::Rar
+            | Self::Cabinet
             | Self::OtherArchive
             | Self::OleDocument
-            | Self::OneNote
             | Self::Pdf
             | Self::Rtf
             | Self::Image
-            | Self::Html => None,
+            | Self::Svg
+            | Self::Html
+            | Self::Calendar
+            | Self::AppleDouble => None,
         }
     }
 }
@@ -88,14 +116,25 @@ impl fmt::Display for Kind {
             Self::HtmlApplication => "an HTML application",
             Self::Script => "a script",
             Self::DiskImage => "a disk image",
+            Self::WebArchive => "a web archive",
+            Self::OneNote => "a OneNote notebook",
             Self::Zip => "a zip archive",
+            Self::Tar => "a tar archive",
+            Self::Gzip => "a gzip file",
+            Self::Bzip2 => "a bzip2 file",
+            Self::Xz => "an xz file",
+            Self::SevenZip => "a 7z archive",
+            Self::Rar => "a RAR archive",
+            Self::Cabinet => "a cabinet",
             Self::OtherArchive => "an archive",
             Self::OleDocument => "an OLE document",
-            Self::OneNote => "a OneNote notebook",
             Self::Pdf => "a PDF document",
             Self::Rtf => "an RTF document",
             Self::Image => "an image",
+            Self::Svg => "an SVG drawing",
             Self::Html => "an HTML page",
+            Self::Calendar => "a calendar",
+            Self::AppleDouble => "what macOS keeps beside a file",
         })
     }
 }
@@ -114,12 +153,22 @@ const MAGIC: &[(&[u8], Kind)] = &[
     (b"#@~^", Kind::Script),
     (b"conectix", Kind::DiskImage),
     (b"vhdxfile", Kind::DiskImage),
-    (b"Rar!\x1a\x07", Kind::OtherArchive),
-    (b"7z\xbc\xaf\x27\x1c", Kind::OtherArchive),
-    (b"\x1f\x8b\x08", Kind::OtherArchive),
-    (b"BZh", Kind::OtherArchive),
-    (b"\xfd7zXZ\0", Kind::OtherArchive),
-    (b"MSCF", Kind::OtherArchive),
+    (b"QFI\xfb", Kind::DiskImage),
+    (b"KDMV", Kind::DiskImage),
+    (b"MSWIM\0\0\0", Kind::DiskImage),
+    (b"EFI PART", Kind::DiskImage),
+    (b"Rar!\x1a\x07", Kind::Rar),
+    (b"7z\xbc\xaf\x27\x1c", Kind::SevenZip),
+    (b"\x1f\x8b\x08", Kind::Gzip),
+    (b"\xfd7zXZ\0", Kind::Xz),
+    (b"MSCF\0\0\0\0", Kind::Cabinet),
+    (b"\x28\xb5\x2f\xfd", Kind::OtherArchive),
+    (b"\x60\xea", Kind::OtherArchive),
+    (b"\x1f\x9d", Kind::OtherArchive),
+    (b"LZIP", Kind::OtherArchive),
+    (b"Cr24", Kind::Script),
+    (b"[InternetShortcut]", Kind::Shortcut),
+    (b"\0\x05\x16\x07\0\x02\0\0", Kind::AppleDouble),
     (b"\xe4\x52\x5c\x7b\x8c\xd8\xa7\x4d\xae\xb1\x53\x78\xd0\x29\x96\xd3", Kind::OneNote),
     (b"{\\rt", Kind::Rtf),
     (b"\x89PNG\r\n\x1a\n", Kind::Image),
@@ -136,6 +185,9 @@ const INSTALLER_CLASS: &[u8] = &[0x84, 0x10, 0x0c, 0, 0, 0, 0, 0, 0xc0, 0, 0, 0,
 /// ISO 9660 and UDF volume descriptors stand in the first sectors after 32 KiB.
 const VOLUME_DESCRIPTORS: &[usize] = &[0x8000, 0x8800, 0x9000];
 
+/// A fixed VHD and a macOS disk image say what they are in their last sector.
+const TRAILERS: &[&[u8]] = &[b"conectix", b"koly"];
+
 /// PDF readers look for the header anywhere in the first 1,024 bytes.
 const PDF_HEADER_WITHIN: usize = 1024;
 
@@ -144,7 +196,7 @@ const MARKUP_WITHIN: usize = 64 * 1024;
 
 fn by_magic(content: &[u8]) -> Option<Kind> {
     if content.starts_with(b"PK\x03\x04") || content.starts_with(b"PK\x05\x06") {
-        return Some(if zip::is_java_archive(content) { Kind::JavaProgram } else { Kind::Zip });
+        return Some(zip_kind(content));
     }
     if content.starts_with(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1") {
         return Some(if is_installer(content) { Kind::WindowsInstaller } else { Kind::OleDocument });
@@ -155,18 +207,50 @@ fn by_magic(content: &[u8]) -> Option<Kind> {
     MAGIC.iter().find(|(magic, _)| content.starts_with(magic)).map(|&(_, kind)| kind)
 }
 
+/// Packages are archives with one file that says so.
+fn zip_kind(content: &[u8]) -> Kind {
+    let has = |name: &[u8]| zip::has_entry(content, name);
+    if has(b"META-INF/MANIFEST.MF") {
+        Kind::JavaProgram
+    } else if has(b"AndroidManifest.xml") {
+        Kind::AndroidProgram
+    } else if has(b"AppxManifest.xml") || has(b"AppxMetadata/AppxBundleManifest.xml") {
+        Kind::WindowsInstaller
+    } else {
+        Kind::Zip
+    }
+}
+
 fn by_offset(content: &[u8]) -> Option<Kind> {
-    if VOLUME_DESCRIPTORS.iter().any(|&at| is_volume_descriptor(content, at)) {
+    if VOLUME_DESCRIPTORS.iter().any(|&at| is_volume_descriptor(content, at)) || is_sectors(content) {
+        return Some(Kind::DiskImage);
+    }
+    let trailer = content.len().checked_sub(512).and_then(|at| content.get(at..)).unwrap_or_default();
+    if TRAILERS.iter().any(|magic| trailer.starts_with(magic)) {
         return Some(Kind::DiskImage);
     }
     if bytes_at(content, 257, 5) == Some(b"ustar") {
+        return Some(Kind::Tar);
+    }
+    if content.starts_with(b"BZh") && matches!(bytes_at(content, 4, 6), Some(b"1AY&SY" | b"\x17\x72\x45\x38\x50\x90")) {
+        return Some(Kind::Bzip2);
+    }
+    if bytes_at(content, 7, 7) == Some(b"**ACE**") || bytes_at(content, 2, 3) == Some(b"-lh") {
         return Some(Kind::OtherArchive);
     }
     if content.starts_with(b"RIFF") && bytes_at(content, 8, 4) == Some(b"WEBP") {
         return Some(Kind::Image);
     }
     let head = content.get(..PDF_HEADER_WITHIN).unwrap_or(content);
-    head.windows(5).any(|window| window == b"%PDF-").then_some(Kind::Pdf)
+    memmem::find(head, b"%PDF-").map(|_| Kind::Pdf)
+}
+
+/// The boot sector of a FAT or NTFS volume, or a partition table of one.
+fn is_sectors(content: &[u8]) -> bool {
+    let is_volume = [(3, &b"NTFS    "[..]), (54, b"FAT"), (82, b"FAT32"), (3, b"EXFAT   "), (512, b"EFI PART")]
+        .iter()
+        .any(|(at, magic)| bytes_at(content, *at, magic.len()) == Some(magic));
+    is_volume && bytes_at(content, 510, 2) == Some(b"\x55\xaa")
 }
 
 fn is_volume_descriptor(content: &[u8], at: usize) -> bool {
@@ -200,14 +284,49 @@ fn root_storage_class(content: &[u8]) -> Option<&[u8]> {
 }
 
 fn by_markup(content: &[u8]) -> Option<Kind> {
-    let text = content.strip_prefix(b"\xef\xbb\xbf").unwrap_or(content).trim_ascii_start();
-    let head = text.get(..MARKUP_WITHIN).unwrap_or(text).to_ascii_lowercase();
-    if head.windows(16).any(|window| window == b"<hta:application") {
+    let head = content.get(..MARKUP_WITHIN).unwrap_or(content);
+    let text = text_of(head).trim_start().to_ascii_lowercase();
+    if text.contains("<hta:application") {
         return Some(Kind::HtmlApplication);
     }
-    let is_html =
-        [&b"<!doctype html"[..], b"<html", b"<head", b"<body", b"<script"].iter().any(|tag| head.starts_with(tag));
-    is_html.then_some(Kind::Html)
+    if text.starts_with("begin:vcalendar") {
+        return Some(Kind::Calendar);
+    }
+    if is_web_archive(&text) {
+        return Some(Kind::WebArchive);
+    }
+    match first_tag(&text)? {
+        "svg" | "svg:svg" => Some(Kind::Svg),
+        "html" | "head" | "body" | "script" | "!doctype html" | "!doctype" | "meta" | "title" => Some(Kind::Html),
+        _ => None,
+    }
+}
+
+/// The first element, behind declarations and comments. `text` begins with it and is in lower case.
+fn first_tag(text: &str) -> Option<&str> {
+    let mut rest = text;
+    loop {
+        rest = rest.trim_start();
+        if let Some(comment) = rest.strip_prefix("<!--") {
+            rest = comment.split_once("-->")?.1;
+        } else if rest.starts_with("<?xml") || rest.starts_with("<!doctype svg") {
+            rest = rest.split_once('>')?.1.trim_start_matches([']', '>']);
+        } else if rest.starts_with("<!doctype") {
+            return rest.get(1..9);
+        } else {
+            let tag = rest.strip_prefix('<')?;
+            return tag.split(|end: char| end.is_ascii_whitespace() || matches!(end, '>' | '/')).next();
+        }
+    }
+}
+
+/// A message that no mail server has seen and whose parts say where they come from (RFC 2557).
+fn is_web_archive(text: &str) -> bool {
+    let Some((header, _)) = text.split_once("\r\n\r\n").or_else(|| text.split_once("\n\n")) else { return false };
+    let has = |name: &str| header.starts_with(name) || header.contains(&format!("\n{name}"));
+    has("mime-version:")
+        && text.contains("\ncontent-location:")
+        && !["received:", "return-path:", "to:", "message-id:"].into_iter().any(has)
 }
 
 fn bytes_at(content: &[u8], at: usize, length: usize) -> Option<&[u8]> {
@@ -259,9 +378,30 @@ mod tests {
             (b"%PDF-1.7\n".to_vec(), Some(Kind::Pdf)),
             (b"\n\njunk before %PDF-1.4".to_vec(), Some(Kind::Pdf)),
             (b"RIFF\x10\0\0\0WEBPVP8 ".to_vec(), Some(Kind::Image)),
-            (padded(b"readme.txt", 257, b"ustar\x0000"), Some(Kind::OtherArchive)),
+            (padded(b"readme.txt", 257, b"ustar\x0000"), Some(Kind::Tar)),
             (b"Dear Ann, the invoice is attached.".to_vec(), None),
             (Vec::new(), None),
+            (padded(b"MZ", 3, b""), Some(Kind::WindowsProgram)),
+            (padded(b"\xeb\x3c\x90MSDOS5.0", 54, &padded(b"FAT12   ", 456, b"\x55\xaa")), Some(Kind::DiskImage)),
+            (padded(b"", 4096, &padded(b"conectix", 512, b"")), Some(Kind::DiskImage)),
+            (
+                b"<?xml version=\"1.0\"?>\n<!-- drawn -->\n<svg xmlns=\"http://www.w3.org/2000/svg\"/>".to_vec(),
+                Some(Kind::Svg),
+            ),
+            (b"<!-- page --><HTML>".to_vec(), Some(Kind::Html)),
+            (b"<?xml version=\"1.0\"?><rss>".to_vec(), None),
+            (b"BEGIN:VCALENDAR\r\n".to_vec(), Some(Kind::Calendar)),
+            (b"BZh is not a word".to_vec(), None),
+            (b"[InternetShortcut]\r\nURL=http://a.example".to_vec(), Some(Kind::Shortcut)),
+            (
+                b"From: <Saved by Blink>\r\nMIME-Version: 1.0\r\n\r\n--a\r\nContent-Location: http://a.example\r\n"
+                    .to_vec(),
+                Some(Kind::WebArchive),
+            ),
+            (
+                b"To: a@b.example\r\nMIME-Version: 1.0\r\n\r\n--a\r\nContent-Location: http://a.example\r\n".to_vec(),
+                None,
+            ),
         ] {
             assert_eq!(Kind::of(&content), expected, "{:?}", content.escape_ascii().to_string().get(..60));
         }
