@@ -16,7 +16,7 @@ use gatepost::{
     spf::Record,
     tag_list::TagList,
 };
-use gatepost_inspect_attachment::{inspect::inspect, part::Limits};
+use gatepost_inspect_attachment::inspect::{Limits, inspect};
 use gatepost_verify_inbound::{boundary::Boundary, event::MessageId};
 
 const NOW: u64 = 1_795_000_000;

@@ -87,7 +87,7 @@ fn the_forwarded_message_of_the_readme_gets_the_printed_report() {
 #[test]
 fn the_limits_of_the_readme_are_those_of_the_code() {
     use gatepost::{authentication, display_name, dkim, envelope, header_section, io, spf, tag_list};
-    use gatepost_inspect_attachment::{part::Limits, unpacked};
+    use gatepost_inspect_attachment::{inspect::Limits, unpacked};
     let readme = readme();
     let posture = format!(
         "at most {} questions to DNS, {} of them for selectors",

@@ -17,7 +17,6 @@ pub mod bucket;
 pub mod circuit_breaker;
 pub mod client_certificate;
 pub mod config;
-#[cfg(feature = "content")]
 pub mod content;
 pub mod display_name;
 pub mod disposition;
@@ -30,6 +29,7 @@ pub mod envelope;
 pub mod finding;
 pub mod flow;
 pub mod header_section;
+pub mod impersonation;
 pub mod inspection;
 pub mod io;
 pub mod look_alike;

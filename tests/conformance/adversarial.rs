@@ -9,7 +9,7 @@ use std::{
 };
 
 use gatepost::{disposition::Overrides, envelope::Envelope};
-use gatepost_inspect_attachment::{inspect::inspect, part::Limits};
+use gatepost_inspect_attachment::inspect::{Limits, inspect};
 use gatepost_local::ses::Session;
 use gatepost_verify_inbound::{
     arrived::Arrived,

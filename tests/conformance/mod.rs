@@ -17,7 +17,7 @@ use gatepost::{
     envelope::Envelope,
     io::{authentication::Authenticator, dns::NameServer as Server},
 };
-use gatepost_inspect_attachment::{inspect::inspect, part::Limits};
+use gatepost_inspect_attachment::inspect::{Limits, inspect};
 use gatepost_local::{clock, name_server::NameServer};
 use gatepost_verify_inbound::{
     arrived::Arrived,

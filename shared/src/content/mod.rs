@@ -2,16 +2,26 @@
 //!
 //! Structure alone is judged. No finding here depends on which words a text has.
 
+#[cfg(feature = "content")]
 mod boundary;
+#[cfg(feature = "content")]
 mod character_reference;
+#[cfg(feature = "content")]
 mod charset;
+#[cfg(feature = "content")]
 mod field_value;
+#[cfg(feature = "content")]
 mod letter;
+#[cfg(feature = "content")]
 pub mod link;
+#[cfg(feature = "content")]
 mod markup;
+#[cfg(feature = "content")]
 pub mod mime;
+#[cfg(feature = "content")]
 mod transfer_encoding;
 
+#[cfg(feature = "content")]
 pub use self::{charset::decoded as text_of, letter::links_of};
 
 /// Codes of the findings that this folder makes, with the README's words.
@@ -36,7 +46,6 @@ pub const FINDING_CODES: &[(&str, &str)] = &[
     ("link_data_page", "a link holds a whole page in its address"),
     ("link_without_click", "the message leads to another page without a click"),
     ("frame_in_message", "the message shows a page of another site within itself"),
-    ("credential_form", "the message asks for a password"),
     ("form_in_message", "the message has a form with fields to fill in"),
     ("link_shortener", "a shortened link hides where it leads"),
     ("link_redirector", "a link leads through a well-known site to another one"),

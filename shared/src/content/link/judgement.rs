@@ -56,6 +56,7 @@ pub struct Judgement {
     /// Names, not addresses; in the order of the message.
     pub hosts: Vec<String>,
     seen: HashSet<Link>,
+    targets: HashSet<String>,
     by_code: BTreeMap<&'static str, usize>,
     known_hosts: BTreeSet<String>,
 }
@@ -76,7 +77,10 @@ pub fn judge(links: &[Link], path: &str, linked: &Linked, into: &mut Judgement) 
             into.add("link_limit_exceeded", Severity::Quarantine, detail, path.to_owned());
             return;
         }
-        if into.seen.insert(link.clone()) {
+        // What an attached page has as a link, the reader of the file found as an address too.
+        let is_known = link.place == Place::File && into.targets.contains(&link.target);
+        into.targets.insert(link.target.clone());
+        if !is_known && into.seen.insert(link.clone()) {
             Case { link, path, linked }.judge(into);
         }
     }

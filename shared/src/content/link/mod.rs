@@ -65,7 +65,9 @@ pub enum Asks {
 }
 
 impl Link {
-    pub(crate) fn new(target: &str, place: Place) -> Self {
+    /// One that shows nothing of its own.
+    #[must_use]
+    pub fn new(target: &str, place: Place) -> Self {
         let target = target.trim_matches(|c: char| c <= ' ');
         let end = target.char_indices().map(|(at, _)| at).find(|at| MAX_TARGET_OCTETS <= *at);
         Self { target: target.get(..end.unwrap_or(target.len())).unwrap_or_default().to_owned(), shown: String::new(), place }
