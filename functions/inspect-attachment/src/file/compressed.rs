@@ -42,7 +42,8 @@ fn unpacked_name(name: &str) -> String {
     long.map_or_else(|| stem.to_owned(), |(_, long)| format!("{stem}.{long}"))
 }
 
-/// The blocks of all streams that have no filter but LZMA2, as nearly all have (The .xz File Format 1.2.1).
+/// The blocks of the first stream that LZMA2 packed, as nearly all are (The .xz File Format 1.2.1). What turned around addresses
+/// in programs before that does not hide what a file is.
 fn xz(packed: &[u8], budget: &mut Budget, contents: &mut Contents<'_>) -> Result<Vec<u8>, Limit> {
     const STREAM_HEADER: usize = 12;
     let mut unpacked = Vec::new();
@@ -78,8 +79,15 @@ fn block(octets: &[u8]) -> Option<(u32, &[u8])> {
             at += digits.iter().position(|octet| octet & 0x80 == 0)? + 1;
         }
     }
-    match (flags & 3, octets.get(at..at + 3)?) {
-        (0, [0x21, 1, bits]) => Some((dictionary_size(*bits)?, octets.get(size..)?)),
+    for _ in 0..flags & 3 {
+        let (id, length) = (*octets.get(at)?, usize::from(*octets.get(at + 1)?));
+        if !(0x04..=0x0b).contains(&id) {
+            return None;
+        }
+        at += 2 + length;
+    }
+    match octets.get(at..at + 3)? {
+        [0x21, 1, bits] => Some((dictionary_size(*bits)?, octets.get(size..)?)),
         _ => None,
     }
 }

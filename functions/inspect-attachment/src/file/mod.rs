@@ -151,6 +151,7 @@ impl Look<'_, '_> {
             Some(Kind::Pdf) => pdf::read(octets, budget),
             Some(Kind::Rtf) => office::rtf::read(octets, budget),
             Some(Kind::Calendar) => calendar::read(octets, budget),
+            None if office::flat::is_document(octets) => office::flat::read(octets),
             Some(Kind::Svg | Kind::Html) | None if self.is_page() => web::read(self.kind, octets),
             None if self.is_table() => table_contents(octets),
             _ => Contents::default(),

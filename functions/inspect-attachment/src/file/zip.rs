@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use bzip2_rs::DecoderReader;
 use flate2::read::DeflateDecoder;
 use gatepost::finding::Severity;
 use memchr::memmem;
@@ -90,6 +91,7 @@ impl<'a> Archive<'a> {
                 Ok(Unpacked::Octets(Cow::Borrowed(packed)))
             }
             8 => budget.unpack(packed.len(), DeflateDecoder::new(packed)).map(|octets| Unpacked::Octets(octets.into())),
+            12 => budget.unpack(packed.len(), DecoderReader::new(packed)).map(|octets| Unpacked::Octets(octets.into())),
             method => Ok(Unpacked::Unknown(method)),
         }
     }

@@ -43,6 +43,9 @@ const EQUATION_CLASS: [u8; 4] = [0x02, 0xce, 0x02, 0];
 /// A link whose target is an address: opening the document fetches it.
 const URL_MONIKER: &[u8] = b"\xe0\xc9\xea\x79\xf9\xba\xce\x11\x8c\x82\x00\xaa\x00\x4b\xa9\x0b";
 
+/// What PowerPoint writes for a file that needs a password ([MS-PPT] §2.3.2).
+const ENCRYPTED_SLIDES: &[u8] = b"\xdf\xc4\xd1\xf3";
+
 pub(crate) fn read(octets: &[u8], budget: &mut Budget) -> Contents<'static> {
     let mut contents = Contents::default();
     let Some(file) = CompoundFile::parse(octets) else { return contents };
@@ -63,6 +66,9 @@ fn read_file(file: &CompoundFile<'_>, budget: &mut Budget, contents: &mut Conten
             "WordDocument" => word(&file.stream(object, budget)?, contents),
             "Workbook" | "Book" => excel(&file.stream(object, budget)?, contents),
             "PowerPoint Document" => powerpoint(&file.stream(object, budget)?, budget, contents)?,
+            "Current User" if memmem::find(&file.stream(object, budget)?, ENCRYPTED_SLIDES).is_some() => {
+                encrypted(contents)
+            }
             "\u{1}Ole10Native" => native(&file.stream(object, budget)?, contents),
             "\u{1}Ole" => link(&file.stream(object, budget)?, contents),
             _ => {}

@@ -2,6 +2,7 @@
 
 pub(crate) mod binary;
 pub(crate) mod compound;
+pub(crate) mod flat;
 pub(crate) mod macros;
 pub(crate) mod open;
 pub(crate) mod package;

@@ -12,7 +12,7 @@ use crate::file::{
     budget::{Budget, Limit, is_excessive},
     contents::Contents,
     markup::{Piece, Tag, pieces},
-    octets::text_of,
+    octets::{slice, text_of, u16_at, usize_at, utf16_text},
     zip::{Archive, Entry, Unpacked},
 };
 
@@ -82,6 +82,7 @@ fn read_part<'a>(
         "bin" if path.ends_with("vbaproject.bin") => vba(&octets, budget, contents)?,
         "bin" if path.contains("macrosheets/") => macro_sheet(contents),
         "bin" if path.contains("activex/") => control(contents),
+        "bin" if path.contains("externallinks/") => binary_link(&octets, contents),
         "bin" => {
             match class_of(&octets) {
                 Some(class) => embedded(&class, contents),
@@ -104,7 +105,9 @@ fn is_read(path: &str) -> bool {
     let extension = extension(path);
     match extension {
         "rels" => true,
-        "bin" => ["vbaproject.bin", "macrosheets/", "activex/", "embeddings/"].iter().any(|place| path.contains(place)),
+        "bin" => ["vbaproject.bin", "macrosheets/", "activex/", "embeddings/", "externallinks/"]
+            .iter()
+            .any(|place| path.contains(place)),
         "xml" => {
             let places =
                 ["macrosheets/", "externallinks/", "dialogsheets/", "word/", "ppt/slides/", "basic/", "meta-inf/"];
@@ -185,8 +188,20 @@ fn external_link(text: &str, contents: &mut Contents<'_>) {
     }
 }
 
+/// The record that begins a link says of what kind it is ([MS-XLSB] §2.4.184).
+fn binary_link(octets: &[u8], contents: &mut Contents<'_>) {
+    const DDE: u16 = 1;
+    let Some(rest) = octets.strip_prefix(b"\xe8\x02") else { return };
+    let length = rest.iter().take_while(|octet| **octet & 0x80 != 0).count() + 1;
+    let record = rest.get(length..).unwrap_or_default();
+    if u16_at(record, 0) == Some(DDE) {
+        let name = usize_at(record, 2).and_then(|letters| slice(record, 6, letters.checked_mul(2)?));
+        linked_program(&utf16_text(name.unwrap_or_default()), contents);
+    }
+}
+
 /// Instructions of fields may be cut into many runs, and may have comments of XML between their letters.
-fn has_dde_field(text: &str) -> bool {
+pub(super) fn has_dde_field(text: &str) -> bool {
     if !text.contains("instr") {
         return false;
     }
