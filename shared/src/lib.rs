@@ -13,6 +13,7 @@ pub mod authentication_results;
 pub mod author;
 pub mod author_fault;
 pub mod bearer_token;
+pub mod block_list;
 pub mod bucket;
 pub mod circuit_breaker;
 pub mod client_certificate;

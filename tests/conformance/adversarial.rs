@@ -94,6 +94,7 @@ fn policy(config: &Value) -> Policy {
         trusted_arc_sealers: texts(&config["trusted_arc_sealers"]),
         protected_domains: texts(&config["protected_domains"]),
         overrides: Overrides::default(),
+        block_lists: Vec::new(),
     }
 }
 

@@ -5,6 +5,7 @@
 mod address;
 mod adversarial;
 mod arc;
+mod content;
 mod dkim_edge;
 mod dmarc;
 mod spf;
@@ -99,6 +100,7 @@ pub(crate) fn judge(server: &NameServer) -> Judge {
         trusted_arc_sealers: Vec::new(),
         protected_domains: Vec::new(),
         overrides: Overrides::default(),
+        block_lists: Vec::new(),
     };
     Judge { authenticator: authenticator(server), policy }
 }

@@ -72,7 +72,7 @@ struct Case<'l> {
 /// Judges the links of the part `path`. Each link counts once in a message.
 pub fn judge(links: &[Link], path: &str, linked: &Linked, into: &mut Judgement) {
     for link in links {
-        if MAX_LINKS < into.seen.len() {
+        if MAX_LINKS <= into.seen.len() && !into.seen.contains(link) {
             let detail = format!("The message has more than {MAX_LINKS} different links; the others were not looked at.");
             into.add("link_limit_exceeded", Severity::Quarantine, detail, path.to_owned());
             return;
