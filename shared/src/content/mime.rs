@@ -10,6 +10,7 @@ use super::{
     charset,
     field_value::{FieldValue, Form},
     transfer_encoding::TransferEncoding,
+    uuencoded,
 };
 use crate::{
     finding::{Finding, Severity},
@@ -244,8 +245,18 @@ impl Walk<'_> {
         }
         self.charset_findings(entity, &leaf, place);
         (self.visit)(&leaf);
+        self.files_in_text(&leaf);
         if MAX_NAMES < names.len() {
             self.exceeded(&format!("has a part with more than {MAX_NAMES} file names"));
+        }
+    }
+
+    /// They lie in the text, so they are counted already.
+    fn files_in_text(&mut self, text: &Leaf<'_>) {
+        let files = if text.is_body_text() { uuencoded::files(text.octets) } else { Vec::new() };
+        for uuencoded::UuFile { name, octets } in files {
+            let names = [name];
+            (self.visit)(&Leaf { declared: "", names: &names, is_attached: true, octets: &octets, ..*text });
         }
     }
 
@@ -406,4 +417,46 @@ pub fn is_invisible(character: char) -> bool {
             | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{feff}'
             | '\u{ffa0}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}'
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Path, type and names of every leaf.
+    fn leaves(message: &str) -> Vec<String> {
+        let mut leaves = Vec::new();
+        let message = message.replace('\n', "\r\n");
+        walk(message.as_bytes(), Limits::DEFAULT, &mut |leaf| {
+            let text = String::from_utf8_lossy(leaf.octets).trim().to_owned();
+            leaves.push(format!("{} {} {:?} {text}", leaf.path, leaf.declared, leaf.names));
+        });
+        leaves
+    }
+
+    #[test]
+    fn parts_are_numbered_as_imap_numbers_them() {
+        let inner = "Content-Type: multipart/mixed; boundary=c\n\n--c\nContent-Type: image/png\n\nd\n--c--";
+        for (message, expected) in [
+            ("Subject: a\n\nb", &["1  [] b"][..]),
+            ("Content-Type: nonsense\n\nb", &["1  [] b"]),
+            ("Content-Type: multipart/mixed; boundary=b\n\n--b\n\na\n--b\nContent-Type: text/html\n\nc\n--b--", &[
+                "1  [] a",
+                "2 text/html [] c",
+            ]),
+            (
+                &format!(
+                    "Content-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: message/rfc822\n\n{inner}\n--b\nContent-Type: message/rfc822\n\nSubject: a\n\ne\n--b--"
+                ),
+                &["1.1 image/png [] d", "2.1  [] e"],
+            ),
+            ("Content-Type: a/b; name=c\nContent-Disposition: attachment; filename=d\n\ne", &["1 a/b [\"d\", \"c\"] e"]),
+            ("Subject: a\n\nhello\nbegin 644 a.txt\n#0V%T\n`\nend\n", &[
+                "1  [] hello\r\nbegin 644 a.txt\r\n#0V%T\r\n`\r\nend",
+                "1  [\"a.txt\"] Cat",
+            ]),
+        ] {
+            assert_eq!(leaves(message), expected, "{message}");
+        }
+    }
 }

@@ -20,6 +20,8 @@ mod markup;
 pub mod mime;
 #[cfg(feature = "content")]
 mod transfer_encoding;
+#[cfg(feature = "content")]
+mod uuencoded;
 
 #[cfg(feature = "content")]
 pub use self::{charset::decoded as text_of, letter::links_of};
@@ -49,6 +51,7 @@ pub const FINDING_CODES: &[(&str, &str)] = &[
     ("form_in_message", "the message has a form with fields to fill in"),
     ("link_shortener", "a shortened link hides where it leads"),
     ("link_redirector", "a link leads through a well-known site to another one"),
+    ("link_open_hosting", "a link leads to a page that anybody can put under a well-known name"),
     ("link_unknown_top_level", "a link leads to a top-level domain that does not exist"),
     ("link_limit_exceeded", "more links than are looked at"),
 ];

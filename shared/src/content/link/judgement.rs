@@ -231,6 +231,10 @@ impl Case<'_> {
                 let detail = format!("The link leads by way of {host} to wherever its address says.");
                 self.add("link_redirector", Severity::Review, detail, into);
             }
+            Some(Service::Hosting) => {
+                let detail = format!("The link leads to {host}, where anybody can put a page under a name that is not theirs.");
+                self.add("link_open_hosting", Severity::Review, detail, into);
+            }
             Some(Service::Tracker) | None => {}
         }
         let Some(embedded) = address.embedded() else { return };
@@ -323,9 +327,9 @@ fn names(target: &str, domain: &str) -> bool {
 
 /// Something in path or query that tells this link from others: letters and digits that are no words.
 fn has_token(address: &Address) -> bool {
-    let url = &address.url;
-    let rest = format!("{}?{}", url.path(), url.query().unwrap_or_default());
-    rest.split(['/', '?', '&', '=', '.', ';']).any(|word| {
+    let query = address.url.query().unwrap_or_default();
+    let mut words = address.url.path().split(['/', '.', ';']).chain(query.split(['&', '=', ';']));
+    words.any(|word| {
         let digits = word.bytes().filter(u8::is_ascii_digit).count();
         let capitals = word.bytes().filter(u8::is_ascii_uppercase).count();
         let small = word.bytes().filter(u8::is_ascii_lowercase).count();

@@ -24,6 +24,8 @@ pub(super) enum Service {
     Redirector { path: &'static str, parameter: &'static str },
     /// Counts clicks for many senders, or checks links for the receiver.
     Tracker,
+    /// Shows what anybody puts there, or tunnels to anybody's machine, under a name that filters trust.
+    Hosting,
 }
 
 /// What the address is served by, if that is known. The whole domain counts, except for redirectors.
@@ -36,7 +38,7 @@ pub(super) fn service(address: &Address) -> Option<Service> {
         Service::Redirector { path, parameter } => {
             address.url.path().starts_with(path) && (*parameter == "*" || has_parameter(address, parameter))
         }
-        Service::Tracker => true,
+        Service::Tracker | Service::Hosting => true,
     })
 }
 
@@ -51,6 +53,7 @@ fn read(line: &'static str) -> Option<(&'static str, Service)> {
         "shortener" => Service::Shortener,
         "redirector" => Service::Redirector { path: words.next()?, parameter: words.next()? },
         "tracker" => Service::Tracker,
+        "hosting" => Service::Hosting,
         _ => return None,
     };
     Some((domain, service))
