@@ -10,12 +10,11 @@ options { pidfile = "$folder/pid"; tempdir = "$folder"; filters = "chartable,dki
   classify_headers = []; history_file = "$folder/history"; dynamic_conf = "$folder/dynamic"; rrd = ""; }
 logging { type = "file"; filename = "$folder/log"; level = "error"; }
 worker "normal" { bind_socket = "127.0.0.1:11999"; count = 1; max_tasks = 1; task_timeout = 60s; }
-modules { path = "/usr/share/rspamd/plugins/"; }
 CONF
 taskset -c 0 rspamd -c "$folder/rspamd.conf" --insecure --no-fork --var=DBDIR="$folder" --var=RUNDIR="$folder" >"$folder/out" 2>&1 &
-for _ in $(seq 50); do
+for _ in $(seq 240); do
     if python3 -c 'import urllib.request; urllib.request.urlopen("http://127.0.0.1:11999/ping", timeout=1)' 2>/dev/null; then exit; fi
-    sleep 0.2
+    sleep 0.5
 done
 echo 'rspamd did not start:' >&2
 tail -5 "$folder/out" "$folder/log" >&2
