@@ -16,7 +16,11 @@ use gatepost::{
     spf::Record,
     tag_list::TagList,
 };
-use gatepost_inspect_attachment::{inspect::inspect, part::Limits};
+use gatepost_inspect_attachment::{
+    file::{File, Role, budget::Budget, inspect_file, name::FileName},
+    inspect::inspect,
+    part::Limits,
+};
 use gatepost_verify_inbound::{boundary::Boundary, event::MessageId};
 
 const NOW: u64 = 1_795_000_000;
@@ -24,7 +28,7 @@ const NOW: u64 = 1_795_000_000;
 type Target = (&'static str, fn(&[u8]));
 
 /// Every target by the name of its folder of seeds.
-pub(crate) const TARGETS: [Target; 7] = [
+pub(crate) const TARGETS: [Target; 10] = [
     ("header_section", header_section),
     ("from_field", from_field),
     ("spf_record", spf_record),
@@ -32,6 +36,9 @@ pub(crate) const TARGETS: [Target; 7] = [
     ("trust_boundary", trust_boundary),
     ("message", message),
     ("bearer_token", bearer_token),
+    ("archive", archive),
+    ("ole", ole),
+    ("pdf", pdf),
 ];
 
 pub(crate) fn header_section(octets: &[u8]) {
@@ -120,4 +127,37 @@ pub(crate) fn bearer_token(octets: &[u8]) {
     }
     assert!(ClientCertificate::parse(&text).is_none_or(|certificate| certificate.fingerprint().len() == 64));
     let _ = JwksUrl::parse(&text);
+}
+
+/// Zip, tar, 7z, RAR, gzip, bzip2, xz and cabinets, and documents that are archives.
+pub(crate) fn archive(octets: &[u8]) {
+    inspect_as("a.zip", octets);
+    inspect_as("a.docx", octets);
+}
+
+/// Compound files, and rich text, whose objects are compound files.
+pub(crate) fn ole(octets: &[u8]) {
+    inspect_as("a.doc", octets);
+    let hexadecimal: String = octets.iter().map(|octet| format!("{octet:02x}")).collect();
+    inspect_as("a.rtf", format!("{{\\rtf1{{\\object{{\\*\\objdata {hexadecimal}}}}}}}").as_bytes());
+}
+
+pub(crate) fn pdf(octets: &[u8]) {
+    inspect_as("a.pdf", octets);
+}
+
+fn inspect_as(name: &str, octets: &[u8]) {
+    let names = [FileName::new(name)];
+    let file = File { location: "1", names: &names, declared: "", content: octets, role: Role::Attachment };
+    let inspected = inspect_file(&file, &mut Budget::default());
+    for finding in &inspected.findings {
+        assert!(
+            finding.location.starts_with('1') && !finding.detail.is_empty(),
+            "a finding says where and why: {finding:?}"
+        );
+        assert!(
+            finding.location.chars().count() <= 300 && !finding.location.contains(['\r', '\n', '\0']),
+            "printable: {finding:?}"
+        );
+    }
 }
