@@ -21,7 +21,10 @@ use gatepost::{
     spf::Record,
     tag_list::TagList,
 };
-use gatepost_inspect_attachment::inspect::{Limits, inspect};
+use gatepost_inspect_attachment::{
+    file::{File, Role, budget::Budget, inspect_file, name::FileName},
+    inspect::{Limits, inspect},
+};
 use gatepost_verify_inbound::{boundary::Boundary, event::MessageId};
 
 const NOW: u64 = 1_795_000_000;
@@ -29,7 +32,7 @@ const NOW: u64 = 1_795_000_000;
 type Target = (&'static str, fn(&[u8]));
 
 /// Every target by the name of its folder of seeds.
-pub(crate) const TARGETS: [Target; 9] = [
+pub(crate) const TARGETS: [Target; 12] = [
     ("header_section", header_section),
     ("from_field", from_field),
     ("spf_record", spf_record),
@@ -39,6 +42,9 @@ pub(crate) const TARGETS: [Target; 9] = [
     ("bearer_token", bearer_token),
     ("mime_walk", mime_walk),
     ("links", links),
+    ("archive", archive),
+    ("ole", ole),
+    ("pdf", pdf),
 ];
 
 pub(crate) fn header_section(octets: &[u8]) {
@@ -140,8 +146,9 @@ pub(crate) fn mime_walk(octets: &[u8]) {
         assert!(leaf.path.split('.').count() <= limits.depth + 1, "no path is deeper than the limit: {}", leaf.path);
         drop(links_of(leaf));
     });
-    assert!(leaves <= limits.parts, "{leaves} parts");
-    assert!(handed_out <= limits.decoded_octets, "{handed_out} octets");
+    // Files in a text are handed out beside the text, 20 at most.
+    assert!(leaves <= 21 * limits.parts, "{leaves} parts");
+    assert!(handed_out <= 2 * limits.decoded_octets, "{handed_out} octets");
     assert!(findings.iter().all(|finding| !finding.detail.is_empty() && !finding.location.is_empty()));
 }
 
@@ -156,4 +163,37 @@ pub(crate) fn links(octets: &[u8]) {
     let links: Vec<Link> = text.lines().take(MAX_LINKS).map(|line| Link::new(line, Place::Anchor)).collect();
     judge(&links, "1", &Linked::default(), &mut judgement);
     assert!(judgement.hosts.len() <= MAX_HOSTS, "{} hosts", judgement.hosts.len());
+}
+
+/// Zip, tar, 7z, RAR, gzip, bzip2, xz and cabinets, and documents that are archives.
+pub(crate) fn archive(octets: &[u8]) {
+    inspect_as("a.zip", octets);
+    inspect_as("a.docx", octets);
+}
+
+/// Compound files, and rich text, whose objects are compound files.
+pub(crate) fn ole(octets: &[u8]) {
+    inspect_as("a.doc", octets);
+    let hexadecimal: String = octets.iter().map(|octet| format!("{octet:02x}")).collect();
+    inspect_as("a.rtf", format!("{{\\rtf1{{\\object{{\\*\\objdata {hexadecimal}}}}}}}").as_bytes());
+}
+
+pub(crate) fn pdf(octets: &[u8]) {
+    inspect_as("a.pdf", octets);
+}
+
+fn inspect_as(name: &str, octets: &[u8]) {
+    let names = [FileName::new(name)];
+    let file = File { location: "1", names: &names, declared: "", content: octets, role: Role::Attachment };
+    let inspected = inspect_file(&file, &mut Budget::default());
+    for finding in &inspected.findings {
+        assert!(
+            finding.location.starts_with('1') && !finding.detail.is_empty(),
+            "a finding says where and why: {finding:?}"
+        );
+        assert!(
+            finding.location.chars().count() <= 300 && !finding.location.contains(['\r', '\n', '\0']),
+            "printable: {finding:?}"
+        );
+    }
 }

@@ -15,6 +15,8 @@ mod fuzzed;
 mod hostile_octets;
 mod inbound;
 mod inbound_faults;
+mod inspector_faults;
+mod isolation;
 mod keys;
 mod knowledge;
 mod limits;

@@ -87,7 +87,7 @@ fn the_forwarded_message_of_the_readme_gets_the_printed_report() {
 #[test]
 fn the_limits_of_the_readme_are_those_of_the_code() {
     use gatepost::{authentication, content::link, display_name, dkim, envelope, header_section, io, spf, tag_list};
-    use gatepost_inspect_attachment::{file::budget, inspect::Limits};
+    use gatepost_inspect_attachment::{confinement, file::budget, inspect::Limits};
     let readme = readme();
     let posture = format!(
         "at most {} questions to DNS, {} of them for selectors",
@@ -135,8 +135,13 @@ fn the_limits_of_the_readme_are_those_of_the_code() {
         ("questions to block lists", gatepost::block_list::MAX_QUESTIONS.to_string()),
         ("MIME parts, and how deep", format!("{}, {}", Limits::DEFAULT.parts, Limits::DEFAULT.depth)),
         (
-            "what zip archives unpack to, and how deep",
-            format!("{} MB, {}", budget::MAX_UNPACKED_OCTETS >> 20, budget::MAX_DEPTH),
+            "what archives and documents unpack to, how deep, and how many files",
+            format!("{} MB, {}, {}", budget::MAX_UNPACKED_OCTETS >> 20, budget::MAX_DEPTH, budget::MAX_ENTRIES),
+        ),
+        ("how many times its size a file unpacks to, from 10 MB on", budget::MAX_RATIO.to_string()),
+        (
+            "memory and processor time of an inspection",
+            format!("{} MB, {} s", confinement::MAX_MEMORY >> 20, confinement::MAX_PROCESSOR_SECONDS),
         ),
     ] {
         assert!(table.contains(&format!("\n| {what} | {limit}")), "{what}: {limit}");

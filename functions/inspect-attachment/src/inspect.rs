@@ -57,7 +57,7 @@ fn strictest(mut findings: Vec<Finding>) -> Vec<Finding> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{unpacked::tests::deflated, zip::tests::archive};
+    use crate::file::tests::build::{Entry, entry, zip, zip_of};
 
     /// A message of a short text and the given parts: header fields, then content that needs no encoding.
     fn mail(parts: &[(&str, &[u8])]) -> Vec<u8> {
@@ -92,10 +92,10 @@ mod tests {
 
     #[test]
     fn an_attachment_is_judged_by_name_and_content() {
-        let zip = archive(&[("a.txt", 0, 0)]);
-        let locked = archive(&[("a.txt", 9, 9)]);
-        let nested = (0..9).fold(zip.clone(), |inner, _| deflated(&[&inner]));
-        let java = archive(&[("META-INF/MANIFEST.MF", 0, 0)]);
+        let plain = zip(&[("a.txt", b"hello")]);
+        let locked = zip_of(&[Entry { is_encrypted: true, ..entry("a.txt", b"secret") }]);
+        let nested = (0..9).fold(plain.clone(), |inner, _| zip(&[("inner.zip", &inner)]));
+        let java = zip(&[("META-INF/MANIFEST.MF", b"")]);
         let iso = [vec![0; 0x8001], b"CD001".to_vec()].concat();
         for (name, content, expected) in [
             ("invoice.pdf", PROGRAM, &["reject executable_attachment"][..]),
@@ -112,15 +112,15 @@ mod tests {
             ("photo.jpg    .exe", PROGRAM, &["reject executable_attachment", "quarantine double_extension"]),
             ("annexe\u{202e}fdp.exe", PROGRAM, &["reject executable_attachment", "quarantine rtlo_file_name"]),
             ("\u{202b}xslx.pdf", PDF, &["quarantine rtlo_file_name"]),
-            ("files.zip", &locked, &["review encrypted_archive"]),
+            ("files.zip", &locked, &["quarantine encrypted_archive"]),
             ("files.zip", &nested, &["quarantine archive_limit_exceeded"]),
-            ("files", &archive(&[("a", 0, 0), ("b", 0, 1)]), &["review encrypted_archive"]),
-            ("invoice.pdf", &zip, &["review type_mismatch"]),
+            ("files", &locked, &["quarantine encrypted_archive"]),
+            ("invoice.pdf", &plain, &["review type_mismatch"]),
             ("invoice.pdf", b"just text", &["review type_mismatch"]),
             ("invoice.txt", PDF, &["review type_mismatch"]),
             ("invoice.pdf", PDF, &[]),
             ("logo.jpg", PNG, &[]),
-            ("letter.docx", &zip, &[]),
+            ("letter.docx", &plain, &[]),
             ("letter.doc", b"{\\rtf1 hello}", &[]),
             ("archive.tar.gz", b"\x1f\x8b\x08\0", &[]),
             ("empty.pdf", b"", &[]),

@@ -37,8 +37,7 @@ fn local(name: &str) -> &str {
 
 /// All start tags in order. Linear in `text`.
 pub(crate) fn pieces(text: &str) -> impl Iterator<Item = Piece<'_>> {
-    let mut rest = text;
-    let mut raw_until = None;
+    let (mut rest, mut raw_until, mut are_comments_over) = (text, None, false);
     std::iter::from_fn(move || {
         if let Some(name) = raw_until.take() {
             let end = end_of_raw(rest, name);
@@ -48,7 +47,7 @@ pub(crate) fn pieces(text: &str) -> impl Iterator<Item = Piece<'_>> {
                 return Some(Piece::Script(raw));
             }
         }
-        let tag = next_tag(&mut rest)?;
+        let tag = next_tag(&mut rest, &mut are_comments_over)?;
         raw_until = ["script", "style"].into_iter().find(|name| *name == tag.name);
         Some(Piece::Tag(tag))
     })
@@ -63,13 +62,16 @@ fn end_of_raw(text: &str, name: &str) -> usize {
     ends.filter(is_end).next().unwrap_or(text.len())
 }
 
-fn next_tag<'a>(rest: &mut &'a str) -> Option<Tag<'a>> {
+/// `are_comments_over` is set by a comment that does not end: what follows is not searched for its end again.
+fn next_tag<'a>(rest: &mut &'a str, are_comments_over: &mut bool) -> Option<Tag<'a>> {
     loop {
         let (_, after) = rest.split_once('<')?;
         *rest = after;
         if let Some(comment) = after.strip_prefix("!--") {
             // A comment that does not end hides nothing: what is in it is read as well.
-            *rest = comment.split_once("-->").map_or(comment, |(_, after)| after);
+            let end = if *are_comments_over { None } else { comment.split_once("-->") };
+            *are_comments_over = end.is_none();
+            *rest = end.map_or(comment, |(_, after)| after);
         } else if after.starts_with(|first: char| first.is_ascii_alphabetic()) {
             return Some(tag(rest));
         }

@@ -306,3 +306,6 @@ fn table_contents<'a>(octets: &[u8]) -> Contents<'a> {
     }
     contents
 }
+
+#[cfg(test)]
+pub(crate) mod tests;

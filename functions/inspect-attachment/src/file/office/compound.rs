@@ -57,13 +57,13 @@ impl<'a> CompoundFile<'a> {
             objects: Vec::new(),
         };
         file.chains = file.allocation_table()?;
-        let mini_table = file.chain(u32_at(octets, 0x3c)?);
+        let mini_table = file.chain(u32_at(octets, 0x3c)?, usize::MAX);
         file.mini_chains = file.numbers(&mini_table);
-        let directory = file.chain(u32_at(octets, 0x30)?);
+        let directory = file.chain(u32_at(octets, 0x30)?, usize::MAX);
         file.objects = file.directory(&directory);
         let root = file.objects.first().map(|root| (root.start, root.size));
         if let Some((start, size)) = root {
-            let sectors = file.chain(start);
+            let sectors = file.chain(start, usize::MAX);
             file.mini_stream = file.join(&sectors, size.min(octets.len()));
         }
         Some(file)
@@ -88,7 +88,7 @@ impl<'a> CompoundFile<'a> {
         if object.size < self.mini_cutoff {
             return Ok(self.mini(object.start, size));
         }
-        Ok(self.join(&self.chain(object.start), size))
+        Ok(self.join(&self.chain(object.start, size / self.sector + 1), size))
     }
 
     fn sector_at(&self, number: u32) -> Option<&'a [u8]> {
@@ -124,11 +124,12 @@ impl<'a> CompoundFile<'a> {
         Some(self.numbers(&sectors))
     }
 
-    /// No chain is longer than the file, so one that runs in a circle ends.
-    fn chain(&self, start: u32) -> Vec<u32> {
+    /// At most `most` sectors, and no more than the file has, so that a chain that runs in a circle ends.
+    fn chain(&self, start: u32, most: usize) -> Vec<u32> {
+        let most = most.min(self.octets.len() / self.sector + 1);
         let mut sectors = Vec::new();
         let mut next = start;
-        while next <= LAST_SECTOR && sectors.len() <= self.octets.len() / self.sector {
+        while next <= LAST_SECTOR && sectors.len() < most {
             sectors.push(next);
             next = self.chains.get(next as usize).copied().unwrap_or(NO_OBJECT);
         }

@@ -11,6 +11,9 @@ const MAX_NESTING: usize = 64;
 /// Values of all objects that are kept.
 pub(super) const MAX_VALUES: usize = 1_000_000;
 
+/// Trailers that are read: each may run to the end of the file.
+const MAX_TRAILERS: usize = 8;
+
 /// An object, without what never does anything: numbers and references in arrays are left out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Value<'a> {
@@ -66,7 +69,7 @@ pub(super) fn objects(octets: &[u8]) -> (Vec<Object<'_>>, bool) {
 /// The dictionaries behind `trailer`.
 fn trailers<'a>(octets: &'a [u8], parser: &mut Parser<'a>) -> Vec<Object<'a>> {
     let mut trailers = Vec::new();
-    for at in memmem::find_iter(octets, b"trailer").take(100) {
+    for at in memmem::find_iter(octets, b"trailer").take(MAX_TRAILERS) {
         parser.at = at + 7;
         trailers.extend(parser.value(0).map(|value| Object { number: u32::MAX, value, stream: None }));
     }
@@ -325,7 +328,7 @@ impl<'a> Parser<'a> {
                     break;
                 }
                 // What is no key is stepped over, up to what ends the object.
-                Some(_) if !self.rest().starts_with(b"endobj") && !self.rest().starts_with(b"stream") => {
+                Some(_) if ![&b"endobj"[..], b"stream", b"obj"].iter().any(|end| self.rest().starts_with(end)) => {
                     self.keyword();
                 }
                 _ => break,
