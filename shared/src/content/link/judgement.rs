@@ -80,6 +80,8 @@ pub struct Judgement {
     pub hosts: Vec<String>,
     seen: HashSet<Link>,
     targets: HashSet<String>,
+    /// Addresses that the text of the letter shows as they are.
+    shown_ips: HashSet<IpAddr>,
     by_code: BTreeMap<&'static str, usize>,
     known_hosts: BTreeSet<String>,
 }
@@ -204,7 +206,12 @@ impl Case<'_> {
             return;
         }
         let detail = format!("The link leads to {}, a machine without a name.", address.host());
-        let severity = if self.link.place == Place::Resource { Severity::Review } else { Severity::Quarantine };
+        if self.link.place == Place::Text {
+            into.shown_ips.insert(ip);
+        }
+        // Whoever writes it out in the letter's text hides nothing by it.
+        let is_mild = self.link.place == Place::Resource || into.shown_ips.contains(&ip);
+        let severity = if is_mild { Severity::Review } else { Severity::Quarantine };
         self.add("link_ip_host", self.unless_text(severity), detail, into);
     }
 
