@@ -96,7 +96,7 @@ fn line(listed: &Listed) -> Value {
     })
 }
 
-fn time(unix_s: Option<u64>) -> Option<String> {
+pub(super) fn time(unix_s: Option<u64>) -> Option<String> {
     let seconds = i64::try_from(unix_s?).ok()?;
     Some(Timestamp::from_second(seconds).ok()?.to_string())
 }
