@@ -10,6 +10,11 @@ use gatepost::{
     author::Author,
     bearer_token::{BearerToken, Issuer, JwksUrl, KeySet},
     client_certificate::ClientCertificate,
+    content::{
+        link::{Judgement, Link, Linked, MAX_HOSTS, MAX_LINKS, MAX_TARGET_OCTETS, Place, judge},
+        link::{links_of_calendar, links_of_html, links_of_text},
+        links_of, mime,
+    },
     display_name,
     dkim::{Algorithm, KeyRecords, SignatureFacts, SignedMessage, Signer, candidates, key_policy},
     header_section::{HeaderSection, smuggling_mark},
@@ -18,8 +23,7 @@ use gatepost::{
 };
 use gatepost_inspect_attachment::{
     file::{File, Role, budget::Budget, inspect_file, name::FileName},
-    inspect::inspect,
-    part::Limits,
+    inspect::{Limits, inspect},
 };
 use gatepost_verify_inbound::{boundary::Boundary, event::MessageId};
 
@@ -28,7 +32,7 @@ const NOW: u64 = 1_795_000_000;
 type Target = (&'static str, fn(&[u8]));
 
 /// Every target by the name of its folder of seeds.
-pub(crate) const TARGETS: [Target; 10] = [
+pub(crate) const TARGETS: [Target; 12] = [
     ("header_section", header_section),
     ("from_field", from_field),
     ("spf_record", spf_record),
@@ -39,6 +43,8 @@ pub(crate) const TARGETS: [Target; 10] = [
     ("archive", archive),
     ("ole", ole),
     ("pdf", pdf),
+    ("mime_walk", mime_walk),
+    ("links", links),
 ];
 
 pub(crate) fn header_section(octets: &[u8]) {
@@ -160,4 +166,33 @@ fn inspect_as(name: &str, octets: &[u8]) {
             "printable: {finding:?}"
         );
     }
+}
+
+/// The walk keeps to its limits, hands out no more octets than there are, and always ends.
+pub(crate) fn mime_walk(octets: &[u8]) {
+    let limits = mime::Limits { depth: 4, parts: 30, decoded_octets: 1 << 20, header_octets: 4 << 10 };
+    let (mut leaves, mut handed_out) = (0, 0);
+    let findings = mime::walk(octets, limits, &mut |leaf| {
+        leaves += 1;
+        handed_out += leaf.octets.len();
+        assert!(leaf.names.len() <= mime::MAX_NAMES, "no more names than the limit");
+        assert!(leaf.path.split('.').count() <= limits.depth + 1, "no path is deeper than the limit: {}", leaf.path);
+        drop(links_of(leaf));
+    });
+    assert!(leaves <= limits.parts, "{leaves} parts");
+    assert!(handed_out <= limits.decoded_octets, "{handed_out} octets");
+    assert!(findings.iter().all(|finding| !finding.detail.is_empty() && !finding.location.is_empty()));
+}
+
+/// As a page, as a text, as an invitation, and as the target of a link.
+pub(crate) fn links(octets: &[u8]) {
+    let text = String::from_utf8_lossy(octets);
+    let mut judgement = Judgement::default();
+    for links in [links_of_html(&text), links_of_text(&text, Place::Text), links_of_calendar(&text)] {
+        assert!(links.iter().all(|link| link.target.len() <= MAX_TARGET_OCTETS), "no target is longer than the limit");
+        judge(&links, "1", &Linked::default(), &mut judgement);
+    }
+    let links: Vec<Link> = text.lines().take(MAX_LINKS).map(|line| Link::new(line, Place::Anchor)).collect();
+    judge(&links, "1", &Linked::default(), &mut judgement);
+    assert!(judgement.hosts.len() <= MAX_HOSTS, "{} hosts", judgement.hosts.len());
 }

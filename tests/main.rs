@@ -6,6 +6,8 @@ mod alerts;
 mod attacks;
 mod bootstraps;
 mod command_line;
+mod content;
+mod content_limits;
 mod conformance;
 mod dns;
 mod faults;

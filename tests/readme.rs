@@ -86,8 +86,8 @@ fn the_forwarded_message_of_the_readme_gets_the_printed_report() {
 /// The number that each limit has in the code.
 #[test]
 fn the_limits_of_the_readme_are_those_of_the_code() {
-    use gatepost::{authentication, display_name, dkim, envelope, header_section, io, spf, tag_list};
-    use gatepost_inspect_attachment::{confinement, file::budget, part::Limits};
+    use gatepost::{authentication, content::link, display_name, dkim, envelope, header_section, io, spf, tag_list};
+    use gatepost_inspect_attachment::{confinement, file::budget, inspect::Limits};
     let readme = readme();
     let posture = format!(
         "at most {} questions to DNS, {} of them for selectors",
@@ -127,6 +127,12 @@ fn the_limits_of_the_readme_are_those_of_the_code() {
             "recipients, and octets of HELO and of each path",
             format!("{}, {}", envelope::MAX_RECIPIENTS, envelope::MAX_PATH_OCTETS),
         ),
+        (
+            "decoded octets of all parts, and header octets of one",
+            format!("{}, {} kB", mb(Limits::DEFAULT.decoded_octets), Limits::DEFAULT.header_octets >> 10),
+        ),
+        ("links, and octets of one that are read", format!("{}, {}", link::MAX_LINKS, link::MAX_TARGET_OCTETS)),
+        ("questions to block lists", gatepost::block_list::MAX_QUESTIONS.to_string()),
         ("MIME parts, and how deep", format!("{}, {}", Limits::DEFAULT.parts, Limits::DEFAULT.depth)),
         (
             "what archives and documents unpack to, how deep, and how many files",

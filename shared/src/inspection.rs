@@ -33,20 +33,30 @@ pub const FINDING_CODES: &[(&str, &str)] = &[
     ("html_smuggling", "the attached page builds a file on the reader's machine"),
     ("obfuscated_script", "a script in the attached page hides what it writes or runs"),
     ("page_redirect", "the attached page leads to another address as soon as it is opened"),
-    ("credential_form", "the attached page asks for a password"),
+    ("credential_form", "the message or an attached page asks for a password"),
     ("svg_script", "the attached drawing has a script in it"),
     ("type_mismatch", "name or declared type promise what the content is not"),
-    ("mime_limit_exceeded", "more parts, names or levels than are looked at"),
     (FAILED, "the attachments could not be inspected"),
 ];
 
+/// What is seen of one message.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Seen {
+    pub findings: Vec<Finding>,
+    /// Hosts that its links lead to, as the inspector understood them.
+    pub hosts: Vec<String>,
+}
+
 /// The answer for one message.
 ///
-/// As JSON: `{"findings": [{"code", "severity", "detail", "location"}], "isolation": {"child_process": true, ..}}`.
+/// As JSON: `{"findings": [{"code", "severity", "detail", "location"}], "hosts": [..], "isolation": {"child_process": true, ..}}`;
+/// `hosts` is left out when there are none.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "Wire", into = "Wire")]
 pub struct Inspection {
     pub findings: Vec<Finding>,
+    /// Hosts that links of the message lead to, for whoever knows the protected domains and may ask DNS.
+    pub hosts: Vec<String>,
     pub isolation: Isolation,
 }
 
@@ -67,7 +77,13 @@ impl Inspection {
     /// The answer for a message that could not be judged: it is kept back, and the reason is told.
     #[must_use]
     pub fn failed(reason: &str) -> Self {
-        Self { findings: vec![failure(reason)], isolation: Isolation::default() }
+        Self { findings: vec![failure(reason)], hosts: Vec::new(), isolation: Isolation::default() }
+    }
+
+    /// Without how it was looked at.
+    #[must_use]
+    pub fn into_seen(self) -> Seen {
+        Seen { findings: self.findings, hosts: self.hosts }
     }
 }
 
@@ -80,6 +96,8 @@ pub fn failure(reason: &str) -> Finding {
 #[derive(Serialize, Deserialize)]
 struct Wire {
     findings: Vec<WireFinding>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    hosts: Vec<String>,
     isolation: Isolation,
 }
 
@@ -104,6 +122,7 @@ impl From<Inspection> for Wire {
     fn from(inspection: Inspection) -> Self {
         Self {
             findings: inspection.findings.into_iter().map(WireFinding::from).collect(),
+            hosts: inspection.hosts,
             isolation: inspection.isolation,
         }
     }
@@ -111,7 +130,11 @@ impl From<Inspection> for Wire {
 
 impl From<Wire> for Inspection {
     fn from(wire: Wire) -> Self {
-        Self { findings: wire.findings.into_iter().map(Finding::from).collect(), isolation: wire.isolation }
+        Self {
+            findings: wire.findings.into_iter().map(Finding::from).collect(),
+            hosts: wire.hosts,
+            isolation: wire.isolation,
+        }
     }
 }
 
@@ -162,8 +185,8 @@ mod tests {
     fn an_inspection_survives_its_json() {
         let finding = Finding::new("type_mismatch", Severity::Review, "why").at("1.2 invoice.pdf");
         let isolation = Isolation { child_process: true, seccomp: true, ..Isolation::default() };
-        let inspection = Inspection { findings: vec![finding], isolation };
-        let json = r#"{"findings":[{"code":"type_mismatch","severity":"review","detail":"why","location":"1.2 invoice.pdf"}],"isolation":{"child_process":true,"resource_limits":false,"seccomp":true,"landlock":false}}"#;
+        let inspection = Inspection { findings: vec![finding], hosts: vec!["shop.example".to_owned()], isolation };
+        let json = r#"{"findings":[{"code":"type_mismatch","severity":"review","detail":"why","location":"1.2 invoice.pdf"}],"hosts":["shop.example"],"isolation":{"child_process":true,"resource_limits":false,"seccomp":true,"landlock":false}}"#;
         assert_eq!(serde_json::to_string(&inspection).expect("strings and booleans"), json);
         assert_eq!(serde_json::from_str::<Inspection>(json).expect("the same JSON"), inspection);
     }

@@ -9,9 +9,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, Command};
 
 use crate::confinement::MAX_ANSWER;
-use crate::inspect::inspect;
-use crate::part::Limits;
-use gatepost::inspection::{Inspection, Isolation};
+use crate::inspect::{Limits, inspect};
+use gatepost::inspection::{Inspection, Isolation, Seen};
 
 /// The largest message that is inspected, in bytes: what SES stores (40 MB) and the header fields that it adds.
 pub const MAX_MESSAGE: u64 = 45_000_000;
@@ -66,8 +65,10 @@ fn inspection_of(message: &[u8], isolation: Isolation) -> Inspection {
     if message.len() as u64 > MAX_MESSAGE {
         return Inspection::failed("it is larger than 45 MB");
     }
+    let Seen { findings, hosts } = inspect(message, Limits::DEFAULT);
     Inspection {
-        findings: inspect(message, Limits::DEFAULT),
+        findings,
+        hosts,
         isolation: Isolation { child_process: true, ..isolation },
     }
 }
@@ -125,7 +126,7 @@ mod tests {
     const CLEAN: &[u8] = br#"{"findings":[],"isolation":{"child_process":true,"resource_limits":false,"seccomp":false,"landlock":false}}"#;
 
     fn in_a_child() -> Inspection {
-        Inspection { findings: vec![], isolation: Isolation { child_process: true, ..Isolation::default() } }
+        Inspection { findings: vec![], hosts: vec![], isolation: Isolation { child_process: true, ..Isolation::default() } }
     }
 
     async fn judged_by(program: &str, argument: &str, message: &[u8]) -> Inspection {

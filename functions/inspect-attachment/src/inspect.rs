@@ -1,62 +1,49 @@
-//! What is wrong with the attachments of one message: a pure function of its bytes.
+//! What is wrong with one message below its header: its parts, its links and its files. A pure function of its octets.
 
-use gatepost::finding::{Finding, Severity};
-use gatepost::inspection::failure;
-use mail_parser::MessageParser;
+use gatepost::author::Author;
+use gatepost::content::link::{Judgement, Link, Linked, Place, judge};
+use gatepost::content::links_of;
+use gatepost::content::mime::{Leaf, walk};
+use gatepost::finding::Finding;
+use gatepost::header_section::HeaderSection;
+use gatepost::inspection::{Seen, failure};
 
-use crate::file::{File, Role, budget::Budget, inspect_file};
-use crate::part::{Extent, Leaf, Limits, MAX_NAMES, visit_leaves};
+use crate::file::{File, Inspected, Role, budget::Budget, inspect_file, name::FileName};
+
+pub use gatepost::content::mime::Limits;
 
 /// Findings returned for one message: the strictest when there are more.
 pub const MAX_FINDINGS: usize = 100;
 
-/// Judges every part of `message` (RFC 5322 with RFC 2045 to 2049) by its name, its declared type and its bytes.
+/// Judges every part of `message` (RFC 5322 with RFC 2045 to 2049): its links, and as a file by name, declared type and octets.
 ///
-/// Locations are part paths as IMAP numbers them (RFC 9051 §6.4.5), followed by the file name: `1.2 invoice.pdf`.
+/// Locations are part paths as IMAP numbers them (RFC 9051 §6.4.5), followed by the file name or the address: `1.2 invoice.pdf`.
 #[must_use]
-pub fn inspect(message: &[u8], limits: Limits) -> Vec<Finding> {
-    let Some(parsed) = MessageParser::new().with_mime_headers().parse(message) else {
-        return vec![failure("the message has no header field")];
-    };
-    let (mut findings, mut budget) = (Vec::new(), Budget::default());
-    if visit_leaves(parsed, limits, |leaf| findings.extend(judge(leaf, &mut budget))) == Extent::Cut {
-        findings.push(limit_exceeded(limits));
+pub fn inspect(message: &[u8], limits: Limits) -> Seen {
+    let section = HeaderSection::parse(message);
+    if section.fields.is_empty() {
+        return Seen { findings: vec![failure("the message has no header field")], hosts: Vec::new() };
     }
-    strictest(findings)
+    let linked = Linked { author_domain: Author::of(&section).ok().map(|author| author.domain) };
+    let (mut files, mut links) = (Vec::new(), Judgement::default());
+    let mut budget = Budget::default();
+    let structure = walk(message, limits, &mut |leaf| {
+        judge(&links_of(leaf), leaf.path, &linked, &mut links);
+        let file = as_file(leaf, &mut budget);
+        for found in &file.links {
+            judge(&[Link::new(&found.text, Place::File)], &found.location, &linked, &mut links);
+        }
+        files.extend(file.findings);
+    });
+    let Judgement { findings: of_links, hosts, .. } = links;
+    Seen { findings: strictest(files.into_iter().chain(structure).chain(of_links).collect()), hosts }
 }
 
-impl Leaf<'_> {
-    /// A text that the mail program shows.
-    fn role(&self) -> Role {
-        let is_text = self.declared.is_empty() || self.declared.starts_with("text/");
-        if self.names.is_empty() && is_text { Role::Body } else { Role::Attachment }
-    }
-
-    fn finding(&self, code: &'static str, severity: Severity, detail: impl Into<String>) -> Finding {
-        Finding::new(code, severity, detail).at(self.location.clone())
-    }
-}
-
-fn judge(leaf: &Leaf<'_>, budget: &mut Budget) -> Vec<Finding> {
-    let Leaf { location, names, declared, content, .. } = leaf;
-    let mut findings = inspect_file(&File { location, names, declared, content, role: leaf.role() }, budget).findings;
-    findings.extend([unopened(leaf), too_many_names(leaf)].into_iter().flatten());
-    findings
-}
-
-fn unopened(leaf: &Leaf<'_>) -> Option<Finding> {
-    let detail = "an attached message is encoded so that it could not be opened";
-    leaf.unopened.then(|| leaf.finding("mime_limit_exceeded", Severity::Quarantine, detail))
-}
-
-fn too_many_names(leaf: &Leaf<'_>) -> Option<Finding> {
-    let detail = format!("the part has more than {MAX_NAMES} file names");
-    (leaf.names.len() > MAX_NAMES).then(|| leaf.finding("mime_limit_exceeded", Severity::Quarantine, detail))
-}
-
-fn limit_exceeded(limits: Limits) -> Finding {
-    let detail = format!("the message has more than {} parts or nests them deeper than {}", limits.parts, limits.depth);
-    Finding::new("mime_limit_exceeded", Severity::Quarantine, detail).at("body")
+fn as_file(leaf: &Leaf<'_>, budget: &mut Budget) -> Inspected {
+    let names: Vec<FileName> = leaf.names.iter().map(|name| FileName::new(name)).collect();
+    let role = if leaf.is_body_text() { Role::Body } else { Role::Attachment };
+    let location = &leaf.location();
+    inspect_file(&File { location, names: &names, declared: leaf.declared, content: leaf.octets, role }, budget)
 }
 
 fn strictest(mut findings: Vec<Finding>) -> Vec<Finding> {
@@ -91,7 +78,7 @@ mod tests {
     }
 
     fn codes(message: &[u8]) -> Vec<String> {
-        let findings = inspect(message, Limits::DEFAULT);
+        let findings = inspect(message, Limits::DEFAULT).findings;
         findings.iter().map(|finding| format!("{} {}", finding.severity.as_str(), finding.code)).collect()
     }
 
@@ -161,7 +148,7 @@ mod tests {
             ),
             (
                 "Content-Disposition: attachment; filename=run.vbs\r\nContent-Disposition: attachment; filename=a.txt",
-                &["quarantine script_attachment"],
+                &["quarantine script_attachment", "quarantine mime_duplicate_field"],
             ),
             ("Content-Disposition: attachment; filename=a.txt", &[]),
         ] {
@@ -193,12 +180,9 @@ mod tests {
             (printable, b"MZ=90=00=03=00=00=00"),
             (printable, b"=4D=\r\n=5A=90=00"),
         ] {
-            assert_eq!(
-                codes(&mail(&[(fields, content)])),
-                ["reject executable_attachment"],
-                "{}",
-                content.escape_ascii()
-            );
+            let codes = codes(&mail(&[(fields, content)]));
+            let first = codes.first().map(String::as_str);
+            assert_eq!(first, Some("reject executable_attachment"), "{}", content.escape_ascii());
         }
     }
 
@@ -206,22 +190,36 @@ mod tests {
     fn attached_messages_are_opened() {
         let inner = mail_with_boundary("inner", &[(&attached("setup.exe"), PROGRAM)]);
         let outer = mail(&[("Content-Type: message/rfc822", &inner)]);
-        let findings = inspect(&outer, Limits::DEFAULT);
+        let findings = inspect(&outer, Limits::DEFAULT).findings;
         let found: Vec<_> = findings.iter().map(|finding| (finding.code.as_ref(), finding.location.as_str())).collect();
         assert_eq!(found, [("executable_attachment", "2.2 setup.exe")]);
     }
 
+    /// RFC 2046 §5.2.1 forbids to encode a message, and mail programs decode it all the same.
     #[test]
-    fn an_attached_message_that_cannot_be_opened_is_a_finding() {
-        let broken = b"U3ViamVjdDogaGVsbG8NCg0KaGVs!!bG8NCg==";
-        for (encoding, content) in [("base64", &broken[..]), ("quoted-printable", b"")] {
-            let fields = format!("Content-Type: message/rfc822\r\nContent-Transfer-Encoding: {encoding}");
-            assert_eq!(codes(&mail(&[(&fields, content)])), ["quarantine mime_limit_exceeded"], "{encoding}");
+    fn an_attached_message_that_is_encoded_is_opened() {
+        let inner = b"U3ViamVjdDogYQ0KQ29udGVudC1UeXBlOiB0ZXh0L3BsYWluOyBuYW1lPWEuanMNCg0KYQ==";
+        let junk = b"U3ViamVjdDogYQ0KQ29udGVudC1UeXBlOiB0ZXh0L3BsYWluOy!BuYW1lPWEuanMNCg0KYQ==";
+        let fields = "Content-Type: message/rfc822\r\nContent-Transfer-Encoding: base64";
+        for (content, expected) in [
+            (&inner[..], &["quarantine script_attachment"][..]),
+            (junk, &["quarantine script_attachment", "quarantine mime_encoding_ambiguous"]),
+        ] {
+            assert_eq!(codes(&mail(&[(fields, content)])), expected, "{}", content.escape_ascii());
         }
         assert_eq!(
             codes(&mail(&[("Content-Type: message/rfc822", b"Subject: only a header, as in a bounce")])),
             [""; 0]
         );
+    }
+
+    #[test]
+    fn links_are_judged_wherever_they_stand_and_their_hosts_are_told() {
+        let html = b"<a href=http://192.0.2.1/login>Log in</a> <a href=https://shop.example/>Shop</a>";
+        let seen = inspect(&mail(&[("Content-Type: text/html", html)]), Limits::DEFAULT);
+        let found: Vec<_> = seen.findings.iter().map(|found| (found.code.as_ref(), found.location.as_str())).collect();
+        assert_eq!(found, [("link_ip_host", "2 http://192.0.2.1/login")]);
+        assert_eq!(seen.hosts, ["shop.example"]);
     }
 
     #[test]
@@ -270,7 +268,7 @@ mod tests {
                 &format!("1 {}", "n.js".repeat(25)),
             ),
         ] {
-            let findings = inspect(&message, Limits::DEFAULT);
+            let findings = inspect(&message, Limits::DEFAULT).findings;
             let locations: Vec<&str> = findings.iter().map(|finding| finding.location.as_str()).collect();
             assert_eq!(locations, [expected]);
         }

@@ -4,7 +4,6 @@ pub mod child;
 pub mod confinement;
 pub mod file;
 pub mod inspect;
-pub mod part;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -170,7 +169,7 @@ mod tests {
     async fn a_stored_message_is_fetched_and_judged_in_a_child() {
         let inspection = handle(&inspector(found(ANSWER.len(), ANSWER)).await, request("mail", "inbound/1")).await;
         let isolation = Isolation { child_process: true, resource_limits: true, seccomp: true, landlock: false };
-        assert_eq!(inspection, Inspection { findings: vec![], isolation });
+        assert_eq!(inspection, Inspection { findings: vec![], hosts: vec![], isolation });
     }
 
     #[tokio::test]
