@@ -66,11 +66,7 @@ fn inspection_of(message: &[u8], isolation: Isolation) -> Inspection {
         return Inspection::failed("it is larger than 45 MB");
     }
     let Seen { findings, hosts } = inspect(message, Limits::DEFAULT);
-    Inspection {
-        findings,
-        hosts,
-        isolation: Isolation { child_process: true, ..isolation },
-    }
+    Inspection { findings, hosts, isolation: Isolation { child_process: true, ..isolation } }
 }
 
 async fn answer_of_child(program: &Path, argument: &str, message: &[u8]) -> Result<Inspection, ChildFailure> {
@@ -126,7 +122,11 @@ mod tests {
     const CLEAN: &[u8] = br#"{"findings":[],"isolation":{"child_process":true,"resource_limits":false,"seccomp":false,"landlock":false}}"#;
 
     fn in_a_child() -> Inspection {
-        Inspection { findings: vec![], hosts: vec![], isolation: Isolation { child_process: true, ..Isolation::default() } }
+        Inspection {
+            findings: vec![],
+            hosts: vec![],
+            isolation: Isolation { child_process: true, ..Isolation::default() },
+        }
     }
 
     async fn judged_by(program: &str, argument: &str, message: &[u8]) -> Inspection {
