@@ -86,8 +86,7 @@ impl Case {
 
 /// `severity code` of what is not about authentication, in order and each once. What is only worth knowing is left out.
 fn found(report: &Report) -> Vec<String> {
-    let is_about_content =
-        |code: &str| !["dmarc", "spf", "dkim", "arc"].contains(&code.split('_').next().unwrap_or_default());
+    let is_about_content = |code: &str| !["dmarc", "spf", "dkim", "arc"].contains(&code.split('_').next().unwrap_or_default());
     let findings = report.findings.iter().filter(|found| found.severity != "info" && is_about_content(&found.code));
     let mut found: Vec<String> = findings.map(|found| format!("{} {}", found.severity, found.code)).collect();
     found.sort();
@@ -98,8 +97,7 @@ fn found(report: &Report) -> Vec<String> {
 async fn faults(cases: Vec<Case>) -> Vec<String> {
     let server = NameServer::start("sender.example. 300 IN TXT \"v=spf1 -all\"\n", &[]).await.expect("a zone");
     let judge = judge(&server);
-    let policy =
-        Policy { protected_domains: vec!["fabrikam.example".to_owned(), "paypal.com".to_owned()], ..judge.policy };
+    let policy = Policy { protected_domains: vec!["fabrikam.example".to_owned(), "paypal.com".to_owned()], ..judge.policy };
     let judge = Judge { policy, ..judge };
     let mut faults = Vec::new();
     for case in cases {
@@ -131,7 +129,6 @@ fn every_class_has_two_cases_that_are_built_differently() {
     // Floods are made by `content_limits`, not written down.
     let made = ["mime_limit_exceeded", "link_limit_exceeded"];
     let codes = CLASSES.iter().chain(gatepost::impersonation::FINDING_CODES).map(|(code, _)| *code);
-    let few: Vec<&str> =
-        codes.filter(|code| count.get(*code).copied().unwrap_or_default() < 2 && !made.contains(code)).collect();
+    let few: Vec<&str> = codes.filter(|code| count.get(*code).copied().unwrap_or_default() < 2 && !made.contains(code)).collect();
     assert_eq!(few, [""; 0]);
 }

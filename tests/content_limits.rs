@@ -25,7 +25,8 @@ fn multiparts(levels: usize) -> String {
 fn a_flood_is_given_up_at_a_limit_that_is_named() {
     let part = "--b\r\nContent-Type: text/plain\r\n\r\na\r\n";
     let mixed = format!("{HEADER}Content-Type: multipart/mixed; boundary=b\r\n\r\n");
-    let anchors: String = (0..20_000).map(|number| format!("<a href=https://shop.example/{number}>a</a>")).collect();
+    let anchors: String =
+        (0..20_000).map(|number| format!("<a href=https://shop.example/{number}>a</a>")).collect();
     let names: String = (0..100).map(|number| format!("; name*{number}=\"a\"; name=\"{number}.txt\"")).collect();
     let long_field = format!("X-Long: {}\r\n", "a".repeat(300 << 10));
     for (what, message, expected) in [
@@ -41,11 +42,7 @@ fn a_flood_is_given_up_at_a_limit_that_is_named() {
             format!("{mixed}--b\r\n{long_field}Content-Type: text/plain\r\n\r\na\r\n--b--\r\n"),
             "longer than 256 kB",
         ),
-        (
-            "100 names",
-            format!("{mixed}--b\r\nContent-Type: text/plain{names}\r\n\r\na\r\n--b--\r\n"),
-            "more than 8 file names",
-        ),
+        ("100 names", format!("{mixed}--b\r\nContent-Type: text/plain{names}\r\n\r\na\r\n--b--\r\n"), "more than 8 file names"),
         ("20,000 links", format!("{HEADER}Content-Type: text/html\r\n\r\n{anchors}"), "more than 5000 different links"),
     ] {
         let kept = kept_back(&message);

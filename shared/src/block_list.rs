@@ -162,10 +162,10 @@ mod tests {
     #[test]
     fn each_list_is_asked_for_what_it_lists() {
         let lists = ["client=zen.lists.example", "domain=dbl.lists.example"];
-        assert_eq!(
-            names(&lists, "192.0.2.99", &["a.example", "a.example"]),
-            ["99.2.0.192.zen.lists.example", "a.example.dbl.lists.example"]
-        );
+        assert_eq!(names(&lists, "192.0.2.99", &["a.example", "a.example"]), [
+            "99.2.0.192.zen.lists.example",
+            "a.example.dbl.lists.example"
+        ]);
         assert_eq!(names(&lists[..1], "::ffff:192.0.2.99", &["a.example"]), ["99.2.0.192.zen.lists.example"]);
         let six = "1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.zen.lists.example";
         assert_eq!(names(&lists[..1], "2001:db8::1", &[]), [six]);

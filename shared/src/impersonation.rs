@@ -17,10 +17,7 @@ pub const MAX_HOSTS: usize = 200;
 /// Codes of the findings that this file makes, with the README's words.
 pub const FINDING_CODES: &[(&str, &str)] = &[
     ("author_look_alike", "the author's domain reads like a protected or well-known one"),
-    (
-        "reply_to_look_alike",
-        "replies go to a domain that reads like a protected or well-known one, or like the author's",
-    ),
+    ("reply_to_look_alike", "replies go to a domain that reads like a protected or well-known one, or like the author's"),
     ("reply_to_free_mail", "the author writes from a domain of its own, and replies go to a free mailbox"),
     ("display_name_claims_brand", "the display name is that of a protected domain, and the author is of another"),
     ("link_look_alike", "a link leads to a host that reads like a protected or well-known one"),
@@ -92,8 +89,7 @@ impl Names {
             LEAST_BRAND <= label.len() && !is_own && words(&name).any(|word| reads_as(word, label))
         })?;
         let severity = if sender.passes_dmarc { Severity::Review } else { Severity::Quarantine };
-        let detail =
-            format!("The display name claims {}, but the author is of {}.", name_of(claimed), author.unicode());
+        let detail = format!("The display name claims {}, but the author is of {}.", name_of(claimed), author.unicode());
         Some(Finding::new("display_name_claims_brand", severity, detail))
     }
 
@@ -122,10 +118,7 @@ impl Names {
     fn link(&self, host: &Domain) -> Option<(Severity, String)> {
         let shown = host.unicode();
         if let Some(own) = self.protected.iter().find(|own| is_dressed_as(host, own)) {
-            return Some((
-                Severity::Quarantine,
-                format!("The host {shown} begins with {own} and belongs to somebody else."),
-            ));
+            return Some((Severity::Quarantine, format!("The host {shown} begins with {own} and belongs to somebody else.")));
         }
         let imitated = self.look_alikes.imitated(host)?;
         let is_same_word = self.protected.iter().any(|own| host.labels().any(|label| label == name_of(own)));
@@ -187,7 +180,8 @@ mod tests {
 
     fn codes(name: &str, domain: &str, reply_to: Option<&str>, passes_dmarc: bool) -> Vec<String> {
         let (author, reply_to) = (author(name, domain), reply_to.map(|domain| self::author("", domain)));
-        let sender = Sender { author: &author, reply_to: reply_to.as_ref(), passes_dmarc, is_from_list: false };
+        let sender =
+            Sender { author: &author, reply_to: reply_to.as_ref(), passes_dmarc, is_from_list: false };
         let findings = names().of_sender(sender, &List::embedded());
         findings.iter().map(|finding| format!("{} {}", finding.severity.as_str(), finding.code)).collect()
     }

@@ -104,7 +104,12 @@ impl Judge {
         judgement.report(message_id, Some(&arrived.envelope), millis(started.elapsed()))
     }
 
-    async fn judge(&self, arrived: &Arrived<'_>, now: SystemTime, inspection: impl Future<Output = Seen>) -> Judgement {
+    async fn judge(
+        &self,
+        arrived: &Arrived<'_>,
+        now: SystemTime,
+        inspection: impl Future<Output = Seen>,
+    ) -> Judgement {
         let (message, envelope) = (arrived.written_by_sender, &arrived.envelope);
         let section = HeaderSection::parse(message);
         let mut judgement = match Author::of(&section) {

@@ -32,9 +32,7 @@ impl Ambiguity {
     #[must_use]
     pub fn detail(self) -> &'static str {
         match self {
-            Self::AfterTheEnd => {
-                "parts follow the line that ends them, which some mail programs show and others do not"
-            }
+            Self::AfterTheEnd => "parts follow the line that ends them, which some mail programs show and others do not",
             Self::NearDelimiter => "a line looks like the boundary to some mail programs and not to others",
         }
     }

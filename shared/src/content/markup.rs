@@ -145,8 +145,7 @@ impl<'h> Pieces<'h> {
             }
         }
         let before_brackets = self.rest.match_indices('>').map(|(at, _)| self.rest.get(..at).unwrap_or_default());
-        let ended =
-            before_brackets.filter_map(|text| text.strip_suffix("--!").or_else(|| text.strip_suffix("--"))).next();
+        let ended = before_brackets.filter_map(|text| text.strip_suffix("--!").or_else(|| text.strip_suffix("--"))).next();
         let end = ended.map_or(self.rest.len(), str::len);
         let text = self.take(end);
         let closing = self.rest.find('>').map_or(0, |at| at + 1);
@@ -250,10 +249,7 @@ mod tests {
             ("<!--> <b> --!>", &["<!>", " ", "<b>", " --!>"]),
             ("<!-- a --!><b>", &["<! a >", "<b>"]),
             ("<!doctype html><?php x?>", &["<!doctype html>", "<!php x?>"]),
-            (
-                "<script>if (a<b) '</scriptx'</script >c",
-                &["<script>", "script: if (a<b) '</scriptx'", "</script>", "c"],
-            ),
+            ("<script>if (a<b) '</scriptx'</script >c", &["<script>", "script: if (a<b) '</scriptx'", "</script>", "c"]),
             ("<style>a</style>", &["<style>", "style: a", "</style>"]),
             ("<a href=x", &[]),
             ("</ a><b", &["<! a>"]),

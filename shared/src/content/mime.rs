@@ -214,11 +214,7 @@ impl Walk<'_> {
     fn message(&mut self, entity: &Entity<'_>, place: &Place) {
         let decoded = entity.encoding.decode(entity.body);
         if decoded.has_junk || decoded.goes_on_after_padding {
-            self.ambiguous(
-                "mime_encoding_ambiguous",
-                "an attached message has base64 that programs read differently",
-                place,
-            );
+            self.ambiguous("mime_encoding_ambiguous", "an attached message has base64 that programs read differently", place);
         }
         if self.takes(decoded.octets.len()) {
             let within = Place { depth: place.depth + 1, is_part: false, ..place.clone() };
@@ -288,9 +284,7 @@ impl Walk<'_> {
 
     fn encoding_findings(&mut self, entity: &Entity<'_>, place: &Place) {
         let detail = match entity.encoding {
-            TransferEncoding::Ambiguous(_) => {
-                "the name of the encoding is misspelt, so that some programs decode the part and others do not"
-            }
+            TransferEncoding::Ambiguous(_) => "the name of the encoding is misspelt, so that some programs decode the part and others do not",
             TransferEncoding::Unknown if looks_like_base64(entity.body) => {
                 "the encoding is none that exists, and the content is base64, which some programs decode all the same"
             }
@@ -446,24 +440,21 @@ mod tests {
         for (message, expected) in [
             ("Subject: a\n\nb", &["1  [] b"][..]),
             ("Content-Type: nonsense\n\nb", &["1  [] b"]),
-            (
-                "Content-Type: multipart/mixed; boundary=b\n\n--b\n\na\n--b\nContent-Type: text/html\n\nc\n--b--",
-                &["1  [] a", "2 text/html [] c"],
-            ),
+            ("Content-Type: multipart/mixed; boundary=b\n\n--b\n\na\n--b\nContent-Type: text/html\n\nc\n--b--", &[
+                "1  [] a",
+                "2 text/html [] c",
+            ]),
             (
                 &format!(
                     "Content-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: message/rfc822\n\n{inner}\n--b\nContent-Type: message/rfc822\n\nSubject: a\n\ne\n--b--"
                 ),
                 &["1.1 image/png [] d", "2.1  [] e"],
             ),
-            (
-                "Content-Type: a/b; name=c\nContent-Disposition: attachment; filename=d\n\ne",
-                &["1 a/b [\"d\", \"c\"] e"],
-            ),
-            (
-                "Subject: a\n\nhello\nbegin 644 a.txt\n#0V%T\n`\nend\n",
-                &["1  [] hello\r\nbegin 644 a.txt\r\n#0V%T\r\n`\r\nend", "1  [\"a.txt\"] Cat"],
-            ),
+            ("Content-Type: a/b; name=c\nContent-Disposition: attachment; filename=d\n\ne", &["1 a/b [\"d\", \"c\"] e"]),
+            ("Subject: a\n\nhello\nbegin 644 a.txt\n#0V%T\n`\nend\n", &[
+                "1  [] hello\r\nbegin 644 a.txt\r\n#0V%T\r\n`\r\nend",
+                "1  [\"a.txt\"] Cat",
+            ]),
         ] {
             assert_eq!(leaves(message), expected, "{message}");
         }

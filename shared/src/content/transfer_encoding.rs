@@ -177,9 +177,11 @@ mod tests {
 
     #[test]
     fn quoted_printable_is_decoded_and_the_rest_stays() {
-        for (raw, expected) in
-            [(&b"a=3D=\r\nb=\n c"[..], &b"a=b c"[..]), (b"=4d= \t\r\n=5A", b"MZ"), (b"a=zz = b=", b"a=zz = b")]
-        {
+        for (raw, expected) in [
+            (&b"a=3D=\r\nb=\n c"[..], &b"a=b c"[..]),
+            (b"=4d= \t\r\n=5A", b"MZ"),
+            (b"a=zz = b=", b"a=zz = b"),
+        ] {
             assert_eq!(TransferEncoding::QuotedPrintable.decode(raw).octets, expected, "{}", raw.escape_ascii());
         }
     }

@@ -48,8 +48,7 @@ fn decoded(body: &[u8]) -> (Vec<u8>, &[u8]) {
         let (line, after) = line_of(rest);
         let Some((&length, characters)) = line.split_first() else { return (octets, after) };
         let length = usize::from(length.wrapping_sub(b' ') & 63);
-        let is_line =
-            line.iter().all(|octet| (b' '..=b'`').contains(octet)) && length.div_ceil(3) * 4 <= characters.len() + 3;
+        let is_line = line.iter().all(|octet| (b' '..=b'`').contains(octet)) && length.div_ceil(3) * 4 <= characters.len() + 3;
         if !is_line || length == 0 {
             return (octets, after);
         }

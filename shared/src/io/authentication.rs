@@ -96,12 +96,7 @@ impl Authenticator {
 
     /// What block lists say of a client and of domains; what is not answered within 3 s says nothing. The number is how many
     /// questions that took.
-    pub async fn block_listed(
-        &self,
-        lists: &[BlockList],
-        client_ip: IpAddr,
-        domains: &[Domain],
-    ) -> (Vec<Finding>, usize) {
+    pub async fn block_listed(&self, lists: &[BlockList], client_ip: IpAddr, domains: &[Domain]) -> (Vec<Finding>, usize) {
         let inquiries = block_list::inquiries(lists, client_ip, domains);
         let answers = inquiries.iter().map(async |inquiry| {
             let question = Question { name: inquiry.name.clone(), kind: QuestionKind::A };

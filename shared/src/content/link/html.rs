@@ -112,11 +112,9 @@ impl Document {
     fn refresh(&mut self, tag: &Tag<'_>) {
         let is_refresh = tag.attribute("http-equiv").is_some_and(|name| name.trim().eq_ignore_ascii_case("refresh"));
         let Some(content) = tag.attribute("content").filter(|_| is_refresh) else { return };
-        let rest =
-            content.trim_start_matches(|c: char| c.is_ascii_digit() || matches!(c, '.' | ' ' | ';' | ',' | '\t'));
+        let rest = content.trim_start_matches(|c: char| c.is_ascii_digit() || matches!(c, '.' | ' ' | ';' | ',' | '\t'));
         let is_named = rest.get(..3).is_some_and(|name| name.eq_ignore_ascii_case("url"));
-        let target =
-            if is_named { rest.get(3..).unwrap_or_default().trim_start().trim_start_matches('=') } else { rest };
+        let target = if is_named { rest.get(3..).unwrap_or_default().trim_start().trim_start_matches('=') } else { rest };
         let target = target.trim().trim_matches(['"', '\'']);
         if !target.is_empty() {
             self.push(target, Place::Refresh);
@@ -196,22 +194,22 @@ mod tests {
             ("<v:roundrect href=http://a.example>", vec![(Anchor, "http://a.example")]),
             ("<!--[if mso]><a href=http://a.example>b</a><![endif]-->", vec![(Anchor, "http://a.example")]),
             ("<img src=http://a.example/b.png>", vec![(Resource, "http://a.example/b.png")]),
-            (
-                "<img srcset='http://a.example/1 1x, http://a.example/2 2x'>",
-                vec![(Resource, "http://a.example/1"), (Resource, "http://a.example/2")],
-            ),
+            ("<img srcset='http://a.example/1 1x, http://a.example/2 2x'>", vec![
+                (Resource, "http://a.example/1"),
+                (Resource, "http://a.example/2"),
+            ]),
             ("<td style=\"background:URL('http://a.example/b')\">", vec![(Resource, "http://a.example/b")]),
-            (
-                "<style>@import \"http://a.example\"; p{a:url(http://b.example)}</style>",
-                vec![(Resource, "http://b.example"), (Resource, "http://a.example")],
-            ),
+            ("<style>@import \"http://a.example\"; p{a:url(http://b.example)}</style>", vec![
+                (Resource, "http://b.example"),
+                (Resource, "http://a.example"),
+            ]),
             ("<iframe src=http://a.example></iframe>", vec![(Frame, "http://a.example")]),
             ("<META HTTP-EQUIV=Refresh CONTENT=\"0; URL='http://a.example'\">", vec![(Refresh, "http://a.example")]),
             ("<meta http-equiv=refresh content=5>", vec![]),
-            (
-                "<form action=http://a.example><input type=PASSWORD></form>",
-                vec![(Form(Asks::Password), "http://a.example")],
-            ),
+            ("<form action=http://a.example><input type=PASSWORD></form>", vec![(
+                Form(Asks::Password),
+                "http://a.example",
+            )]),
             ("<form action=http://a.example><input name=q></form>", vec![(Form(Asks::Text), "http://a.example")]),
             ("<form action=http://a.example><input type=submit>", vec![(Form(Asks::Nothing), "http://a.example")]),
             ("<button formaction=http://a.example>", vec![(Form(Asks::Nothing), "http://a.example")]),

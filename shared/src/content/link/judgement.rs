@@ -28,40 +28,15 @@ const LEAST_TOKEN: usize = 12;
 
 /// Schemes that ordinary mail has, and that lead to nothing that runs.
 const HARMLESS: [&str; 26] = [
-    "mailto", "tel", "sms", "cid", "mid", "news", "nntp", "irc", "ircs", "xmpp", "sip", "sips", "callto", "webcal",
-    "skype", "whatsapp", "facetime", "maps", "geo", "magnet", "gopher", "telnet", "ldap", "about", "urn", "doi",
+    "mailto", "tel", "sms", "cid", "mid", "news", "nntp", "irc", "ircs", "xmpp", "sip", "sips", "callto", "webcal", "skype",
+    "whatsapp", "facetime", "maps", "geo", "magnet", "gopher", "telnet", "ldap", "about", "urn", "doi",
 ];
 
 /// Schemes that run a script in the page, or open a program with a file of somebody else's.
 const RUNNING: [&str; 28] = [
-    "javascript",
-    "vbscript",
-    "livescript",
-    "mocha",
-    "search-ms",
-    "search",
-    "ms-msdt",
-    "ms-officecmd",
-    "ms-word",
-    "ms-excel",
-    "ms-powerpoint",
-    "ms-visio",
-    "ms-access",
-    "ms-project",
-    "ms-publisher",
-    "ms-cxh",
-    "ms-cxh-full",
-    "ms-appinstaller",
-    "ms-screenclip",
-    "ms-its",
-    "its",
-    "mk",
-    "hcp",
-    "shell",
-    "res",
-    "jar",
-    "mhtml",
-    "view-source",
+    "javascript", "vbscript", "livescript", "mocha", "search-ms", "search", "ms-msdt", "ms-officecmd", "ms-word",
+    "ms-excel", "ms-powerpoint", "ms-visio", "ms-access", "ms-project", "ms-publisher", "ms-cxh", "ms-cxh-full",
+    "ms-appinstaller", "ms-screenclip", "ms-its", "its", "mk", "hcp", "shell", "res", "jar", "mhtml", "view-source",
 ];
 
 /// Schemes that hand a password hash or an access to whoever runs the host.
@@ -98,8 +73,7 @@ struct Case<'l> {
 pub fn judge(links: &[Link], path: &str, linked: &Linked, into: &mut Judgement) {
     for link in links {
         if MAX_LINKS <= into.seen.len() && !into.seen.contains(link) {
-            let detail =
-                format!("The message has more than {MAX_LINKS} different links; the others were not looked at.");
+            let detail = format!("The message has more than {MAX_LINKS} different links; the others were not looked at.");
             into.add("link_limit_exceeded", Severity::Quarantine, detail, path.to_owned());
             return;
         }
@@ -133,8 +107,7 @@ impl Case<'_> {
         match Target::parse(&self.link.target) {
             Target::Web(address) => self.web(&address, into),
             Target::Share => {
-                let detail =
-                    "The link opens a file share of another machine, which is shown the reader's password hash.";
+                let detail = "The link opens a file share of another machine, which is shown the reader's password hash.";
                 self.add("link_file_share", self.unless_text(Severity::Quarantine), detail, into);
             }
             Target::Other { scheme, rest } => self.other(&scheme, &rest, into),
@@ -178,25 +151,19 @@ impl Case<'_> {
             let is_host = userinfo.contains('.') || userinfo.contains("%2") || userinfo.contains("//");
             let severity = if is_host { Severity::Quarantine } else { Severity::Review };
             let before = mime::shown(userinfo);
-            let detail = format!(
-                "The link seems to lead to {before}, but what stands before the @ counts for nothing: it leads to {host}."
-            );
+            let detail = format!("The link seems to lead to {before}, but what stands before the @ counts for nothing: it leads to {host}.");
             self.add("link_userinfo", self.unless_text(severity), detail, into);
         }
         if address.has_invisible() || self.link.target.contains(turns_direction) {
-            let detail =
-                format!("The address of {host} has characters that nobody sees, or that turn the reading direction.");
+            let detail = format!("The address of {host} has characters that nobody sees, or that turn the reading direction.");
             self.add("link_hidden_characters", Severity::Quarantine, detail, into);
         }
         if address.has_backslash {
-            let detail = format!(
-                "The address of {host} has backslashes for slashes: browsers open it, many scanners do not see a link."
-            );
+            let detail = format!("The address of {host} has backslashes for slashes: browsers open it, many scanners do not see a link.");
             self.add("link_backslash", self.unless_text(Severity::Quarantine), detail, into);
         }
         if address.is_disguised_ip() || address.is_disguised_name() {
-            let detail =
-                format!("The host {} is written so that nobody recognises {host}.", mime::shown(&address.written_host));
+            let detail = format!("The host {} is written so that nobody recognises {host}.", mime::shown(&address.written_host));
             self.add("link_disguised_host", Severity::Quarantine, detail, into);
         }
     }
@@ -218,8 +185,7 @@ impl Case<'_> {
             self.add("link_unknown_top_level", Severity::Review, detail, into);
         }
         if mixes_scripts(&host) {
-            let detail =
-                format!("The name {host} mixes letters of several scripts, so that it reads like another name.");
+            let detail = format!("The name {host} mixes letters of several scripts, so that it reads like another name.");
             self.add("link_mixed_scripts", Severity::Quarantine, detail, into);
         }
     }
@@ -266,8 +232,7 @@ impl Case<'_> {
                 self.add("link_redirector", Severity::Review, detail, into);
             }
             Some(Service::Hosting) => {
-                let detail =
-                    format!("The link leads to {host}, where anybody can put a page under a name that is not theirs.");
+                let detail = format!("The link leads to {host}, where anybody can put a page under a name that is not theirs.");
                 self.add("link_open_hosting", Severity::Review, detail, into);
             }
             Some(Service::Tracker) | None => {}
@@ -288,17 +253,13 @@ impl Case<'_> {
             return self.data(rest, into);
         }
         if SHARES.contains(&scheme) {
-            let detail = format!(
-                "The link opens a share ({scheme}) of another machine, which is shown the reader's credentials."
-            );
+            let detail = format!("The link opens a share ({scheme}) of another machine, which is shown the reader's credentials.");
             return self.add("link_file_share", self.unless_text(Severity::Quarantine), detail, into);
         }
         if RUNNING.contains(&scheme) {
             let severity = if scheme.ends_with("script") { script::severity(rest) } else { Some(Severity::Quarantine) };
             let Some(severity) = severity else { return };
-            let detail = format!(
-                "The address begins with {scheme}: it leads to no page but runs something on the reader's machine."
-            );
+            let detail = format!("The address begins with {scheme}: it leads to no page but runs something on the reader's machine.");
             return self.add("link_running_scheme", self.unless_text(severity), detail, into);
         }
         let is_unusual = scheme.starts_with("ms-") && !HARMLESS.contains(&scheme);
@@ -312,8 +273,7 @@ impl Case<'_> {
     fn data(&self, rest: &str, into: &mut Judgement) {
         let kind = rest.split([',', ';']).next().unwrap_or_default().trim().to_ascii_lowercase();
         let is_page = ["html", "xml", "svg", "script"].iter().any(|word| kind.contains(word));
-        let is_picture =
-            ["image/", "font/", "audio/", "video/"].iter().any(|start| kind.starts_with(start)) && !is_page;
+        let is_picture = ["image/", "font/", "audio/", "video/"].iter().any(|start| kind.starts_with(start)) && !is_page;
         if is_picture || (!self.link.place.is_followed() && !is_page) || self.link.place == Place::Resource {
             return;
         }

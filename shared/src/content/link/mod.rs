@@ -70,11 +70,7 @@ impl Link {
     pub fn new(target: &str, place: Place) -> Self {
         let target = target.trim_matches(|c: char| c <= ' ');
         let end = target.char_indices().map(|(at, _)| at).find(|at| MAX_TARGET_OCTETS <= *at);
-        Self {
-            target: target.get(..end.unwrap_or(target.len())).unwrap_or_default().to_owned(),
-            shown: String::new(),
-            place,
-        }
+        Self { target: target.get(..end.unwrap_or(target.len())).unwrap_or_default().to_owned(), shown: String::new(), place }
     }
 }
 

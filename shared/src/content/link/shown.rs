@@ -68,21 +68,7 @@ fn bare_host(word: &str) -> Option<(String, Looks)> {
 /// Top-level domains of RFC 2606 and RFC 6761: no list of suffixes has them.
 pub(super) fn is_reserved(host: &str) -> bool {
     let top = host.rsplit('.').next().unwrap_or_default();
-    let names = [
-        "example",
-        "test",
-        "invalid",
-        "localhost",
-        "local",
-        "localdomain",
-        "lan",
-        "home",
-        "corp",
-        "internal",
-        "intranet",
-        "arpa",
-        "onion",
-    ];
+    let names = ["example", "test", "invalid", "localhost", "local", "localdomain", "lan", "home", "corp", "internal", "intranet", "arpa", "onion"];
     names.contains(&top)
 }
 

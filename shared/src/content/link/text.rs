@@ -50,12 +50,12 @@ pub fn links_of_calendar(text: &str) -> Vec<Link> {
 fn marks(text: &str) -> Vec<(usize, usize)> {
     let octets = text.as_bytes();
     let with_slashes = memmem::find_iter(octets, b"://").map(|at| (at - scheme_length(octets, at), at + 3));
-    let bare = ["www.", "WWW."]
-        .into_iter()
-        .flat_map(|mark| memmem::find_iter(octets, mark).filter(|at| is_bare_host(text, *at)).map(|at| (at, at + 4)));
-    let plain = WITHOUT_SLASHES
-        .into_iter()
-        .flat_map(|scheme| memmem::find_iter(octets, scheme).map(|at| (at, at + scheme.len())));
+    let bare = ["www.", "WWW."].into_iter().flat_map(|mark| {
+        memmem::find_iter(octets, mark).filter(|at| is_bare_host(text, *at)).map(|at| (at, at + 4))
+    });
+    let plain = WITHOUT_SLASHES.into_iter().flat_map(|scheme| {
+        memmem::find_iter(octets, scheme).map(|at| (at, at + scheme.len()))
+    });
     let mut marks: Vec<_> = with_slashes.chain(bare).chain(plain).filter(|(start, end)| start + 3 < *end).collect();
     marks.sort_unstable();
     marks
@@ -76,9 +76,7 @@ fn is_bare_host(text: &str, at: usize) -> bool {
 }
 
 fn ends_link(character: char) -> bool {
-    character.is_whitespace()
-        || character.is_control()
-        || matches!(character, '<' | '>' | '"' | '`' | '{' | '}' | '|' | '^')
+    character.is_whitespace() || character.is_control() || matches!(character, '<' | '>' | '"' | '`' | '{' | '}' | '|' | '^')
 }
 
 /// What ends a sentence, or closes a bracket that was opened before the link, is no part of it.
