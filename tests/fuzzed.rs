@@ -40,11 +40,11 @@ pub(crate) const TARGETS: [Target; 12] = [
     ("trust_boundary", trust_boundary),
     ("message", message),
     ("bearer_token", bearer_token),
+    ("mime_walk", mime_walk),
+    ("links", links),
     ("archive", archive),
     ("ole", ole),
     ("pdf", pdf),
-    ("mime_walk", mime_walk),
-    ("links", links),
 ];
 
 pub(crate) fn header_section(octets: &[u8]) {
@@ -135,6 +135,36 @@ pub(crate) fn bearer_token(octets: &[u8]) {
     let _ = JwksUrl::parse(&text);
 }
 
+/// The walk keeps to its limits, hands out no more octets than there are, and always ends.
+pub(crate) fn mime_walk(octets: &[u8]) {
+    let limits = mime::Limits { depth: 4, parts: 30, decoded_octets: 1 << 20, header_octets: 4 << 10 };
+    let (mut leaves, mut handed_out) = (0, 0);
+    let findings = mime::walk(octets, limits, &mut |leaf| {
+        leaves += 1;
+        handed_out += leaf.octets.len();
+        assert!(leaf.names.len() <= mime::MAX_NAMES, "no more names than the limit");
+        assert!(leaf.path.split('.').count() <= limits.depth + 1, "no path is deeper than the limit: {}", leaf.path);
+        drop(links_of(leaf));
+    });
+    // Files in a text are handed out beside the text, 20 at most.
+    assert!(leaves <= 21 * limits.parts, "{leaves} parts");
+    assert!(handed_out <= 2 * limits.decoded_octets, "{handed_out} octets");
+    assert!(findings.iter().all(|finding| !finding.detail.is_empty() && !finding.location.is_empty()));
+}
+
+/// As a page, as a text, as an invitation, and as the target of a link.
+pub(crate) fn links(octets: &[u8]) {
+    let text = String::from_utf8_lossy(octets);
+    let mut judgement = Judgement::default();
+    for links in [links_of_html(&text), links_of_text(&text, Place::Text), links_of_calendar(&text)] {
+        assert!(links.iter().all(|link| link.target.len() <= MAX_TARGET_OCTETS), "no target is longer than the limit");
+        judge(&links, "1", &Linked::default(), &mut judgement);
+    }
+    let links: Vec<Link> = text.lines().take(MAX_LINKS).map(|line| Link::new(line, Place::Anchor)).collect();
+    judge(&links, "1", &Linked::default(), &mut judgement);
+    assert!(judgement.hosts.len() <= MAX_HOSTS, "{} hosts", judgement.hosts.len());
+}
+
 /// Zip, tar, 7z, RAR, gzip, bzip2, xz and cabinets, and documents that are archives.
 pub(crate) fn archive(octets: &[u8]) {
     inspect_as("a.zip", octets);
@@ -166,33 +196,4 @@ fn inspect_as(name: &str, octets: &[u8]) {
             "printable: {finding:?}"
         );
     }
-}
-
-/// The walk keeps to its limits, hands out no more octets than there are, and always ends.
-pub(crate) fn mime_walk(octets: &[u8]) {
-    let limits = mime::Limits { depth: 4, parts: 30, decoded_octets: 1 << 20, header_octets: 4 << 10 };
-    let (mut leaves, mut handed_out) = (0, 0);
-    let findings = mime::walk(octets, limits, &mut |leaf| {
-        leaves += 1;
-        handed_out += leaf.octets.len();
-        assert!(leaf.names.len() <= mime::MAX_NAMES, "no more names than the limit");
-        assert!(leaf.path.split('.').count() <= limits.depth + 1, "no path is deeper than the limit: {}", leaf.path);
-        drop(links_of(leaf));
-    });
-    assert!(leaves <= limits.parts, "{leaves} parts");
-    assert!(handed_out <= limits.decoded_octets, "{handed_out} octets");
-    assert!(findings.iter().all(|finding| !finding.detail.is_empty() && !finding.location.is_empty()));
-}
-
-/// As a page, as a text, as an invitation, and as the target of a link.
-pub(crate) fn links(octets: &[u8]) {
-    let text = String::from_utf8_lossy(octets);
-    let mut judgement = Judgement::default();
-    for links in [links_of_html(&text), links_of_text(&text, Place::Text), links_of_calendar(&text)] {
-        assert!(links.iter().all(|link| link.target.len() <= MAX_TARGET_OCTETS), "no target is longer than the limit");
-        judge(&links, "1", &Linked::default(), &mut judgement);
-    }
-    let links: Vec<Link> = text.lines().take(MAX_LINKS).map(|line| Link::new(line, Place::Anchor)).collect();
-    judge(&links, "1", &Linked::default(), &mut judgement);
-    assert!(judgement.hosts.len() <= MAX_HOSTS, "{} hosts", judgement.hosts.len());
 }

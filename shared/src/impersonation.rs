@@ -173,13 +173,13 @@ mod tests {
         Names::new(&PROTECTED.map(str::to_owned))
     }
 
-    fn author(name: &str, domain: &str) -> Author {
+    fn author_of(name: &str, domain: &str) -> Author {
         let display_name = (!name.is_empty()).then(|| name.to_owned());
         Author { display_name, local_part: "ann".to_owned(), domain: domain.to_owned() }
     }
 
     fn codes(name: &str, domain: &str, reply_to: Option<&str>, passes_dmarc: bool) -> Vec<String> {
-        let (author, reply_to) = (author(name, domain), reply_to.map(|domain| self::author("", domain)));
+        let (author, reply_to) = (author_of(name, domain), reply_to.map(|domain| author_of("", domain)));
         let sender =
             Sender { author: &author, reply_to: reply_to.as_ref(), passes_dmarc, is_from_list: false };
         let findings = names().of_sender(sender, &List::embedded());
@@ -222,7 +222,7 @@ mod tests {
 
     #[test]
     fn a_list_may_write_for_others_and_lead_replies_to_them() {
-        let (author, reply_to) = (author("Ann Lee", "lists.example"), self::author("", "gmail.com"));
+        let (author, reply_to) = (author_of("Ann Lee", "lists.example"), author_of("", "gmail.com"));
         let sender = Sender { author: &author, reply_to: Some(&reply_to), passes_dmarc: false, is_from_list: true };
         let findings = names().of_sender(sender, &List::embedded());
         assert!(findings.iter().all(|finding| finding.severity <= Severity::Review), "{findings:?}");

@@ -3,24 +3,24 @@
 use memchr::memmem;
 
 /// Boundaries are at most this long (RFC 2046 §5.1.1); some readers cut longer ones off, others use them as they are.
-pub const MAX_BOUNDARY_OCTETS: usize = 70;
+pub(crate) const MAX_BOUNDARY_OCTETS: usize = 70;
 
 /// Lines that begin like a delimiter and are none, of which so many are looked at.
 const MOST_NEAR_DELIMITERS: usize = 16;
 
 /// A multipart body, cut at its delimiters.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Pieces<'b> {
+pub(crate) struct Pieces<'b> {
     /// Header section and body of each part, at most as many as were asked for.
-    pub parts: Vec<&'b [u8]>,
+    pub(crate) parts: Vec<&'b [u8]>,
     /// There are more parts than were asked for.
-    pub is_cut: bool,
-    pub ambiguity: Option<Ambiguity>,
+    pub(crate) is_cut: bool,
+    pub(crate) ambiguity: Option<Ambiguity>,
 }
 
 /// Why two readers may see different parts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ambiguity {
+pub(crate) enum Ambiguity {
     /// A delimiter follows the closing one: the end for some, another part for others.
     AfterTheEnd,
     /// A line goes on after what could be a delimiter, or follows a bare CR.
@@ -30,7 +30,7 @@ pub enum Ambiguity {
 impl Ambiguity {
     /// One clause for people.
     #[must_use]
-    pub fn detail(self) -> &'static str {
+    pub(crate) fn detail(self) -> &'static str {
         match self {
             Self::AfterTheEnd => "parts follow the line that ends them, which some mail programs show and others do not",
             Self::NearDelimiter => "a line looks like the boundary to some mail programs and not to others",
@@ -48,7 +48,7 @@ enum Line {
 
 /// Cuts `body` at the lines of `boundary`, into at most `most` parts. Linear in the body.
 #[must_use]
-pub fn pieces<'b>(body: &'b [u8], boundary: &str, most: usize) -> Pieces<'b> {
+pub(crate) fn pieces<'b>(body: &'b [u8], boundary: &str, most: usize) -> Pieces<'b> {
     let delimiter = [b"--", boundary.as_bytes()].concat();
     let mut pieces = Pieces::default();
     let mut part_start = None;

@@ -4,7 +4,7 @@ use mail_parser::decoders::charsets::map::charset_decoder;
 
 /// Octets of one text that are turned into characters. What lies beyond is not read for links; attached files are inspected as
 /// octets, whatever their length.
-pub const MAX_TEXT_OCTETS: usize = 8 << 20;
+pub(crate) const MAX_TEXT_OCTETS: usize = 8 << 20;
 
 /// The text in the charset that is named; without one, and in one that nobody knows, as UTF-8. What cannot be decoded
 /// becomes U+FFFD. The octets of ASCII mean the same in all but a few charsets, and those of links are ASCII.
@@ -23,7 +23,7 @@ pub fn decoded(charset: &str, octets: &[u8]) -> String {
 /// Charsets in which ASCII octets stand for other characters: what one reader shows as markup is a text of letters to another
 /// (UTF-7, RFC 2152 §5; the others are forbidden in HTML by the Encoding standard).
 #[must_use]
-pub fn hides_ascii(charset: &str) -> bool {
+pub(crate) fn hides_ascii(charset: &str) -> bool {
     let name = charset.trim().to_ascii_lowercase();
     matches!(name.as_str(), "utf-7" | "utf7" | "unicode-1-1-utf-7" | "x-unicode20utf7" | "csunicode11utf7")
         || name.starts_with("utf-32")

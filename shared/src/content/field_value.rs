@@ -6,31 +6,31 @@ use std::collections::BTreeMap;
 use crate::encoded_word;
 
 /// Parameters that are read; honest parts have fewer than ten.
-pub const MAX_PARAMETERS: usize = 64;
+pub(crate) const MAX_PARAMETERS: usize = 64;
 
 /// `token; name=value; ..`
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct FieldValue {
+pub(crate) struct FieldValue {
     /// What stands before the first semicolon, lower case, without comments.
-    pub token: String,
+    pub(crate) token: String,
     /// In the order of the text. Continuations (RFC 2231 §3) are one parameter, at the place of the first piece.
-    pub parameters: Vec<Parameter>,
+    pub(crate) parameters: Vec<Parameter>,
     /// Text stands where only a semicolon, a parameter or a comment may, so that readers differ on what belongs to what.
-    pub is_malformed: bool,
+    pub(crate) is_malformed: bool,
 }
 
 /// One parameter with its value decoded.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Parameter {
+pub(crate) struct Parameter {
     /// Lower case, without the marks of RFC 2231.
-    pub name: String,
-    pub value: String,
-    pub form: Form,
+    pub(crate) name: String,
+    pub(crate) value: String,
+    pub(crate) form: Form,
 }
 
 /// How a value was written. Readers that know only the first ignore the last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Form {
+pub(crate) enum Form {
     /// As it stands, or with encoded words (RFC 2047), which mail programs decode although it is forbidden.
     Plain,
     /// RFC 2231: with a charset, in pieces, or both.
@@ -40,7 +40,7 @@ pub enum Form {
 impl FieldValue {
     /// Linear in the value. Accepts everything.
     #[must_use]
-    pub fn parse(unfolded: &str) -> Self {
+    pub(crate) fn parse(unfolded: &str) -> Self {
         let mut sections = sections(unfolded).into_iter();
         let mut value = Self::default();
         if let Some(first) = sections.next() {
@@ -57,13 +57,13 @@ impl FieldValue {
     }
 
     /// All values of a parameter, those that readers prefer first.
-    pub fn all(&self, name: &str) -> impl Iterator<Item = &Parameter> {
+    pub(crate) fn all(&self, name: &str) -> impl Iterator<Item = &Parameter> {
         self.parameters.iter().filter(move |parameter| parameter.name == name)
     }
 
     /// The value that most readers take.
     #[must_use]
-    pub fn first(&self, name: &str) -> Option<&str> {
+    pub(crate) fn first(&self, name: &str) -> Option<&str> {
         self.all(name).next().map(|parameter| parameter.value.as_str())
     }
 
@@ -122,7 +122,7 @@ fn joined(pieces: BTreeMap<u32, (bool, String)>) -> String {
 
 /// What is no escape stands for itself.
 #[must_use]
-pub fn percent_decoded(text: &[u8]) -> Vec<u8> {
+pub(crate) fn percent_decoded(text: &[u8]) -> Vec<u8> {
     let mut decoded = Vec::with_capacity(text.len());
     let mut rest = text;
     while let Some((first, tail)) = rest.split_first() {
@@ -135,7 +135,7 @@ pub fn percent_decoded(text: &[u8]) -> Vec<u8> {
 
 /// The octet that two hexadecimal digits stand for.
 #[must_use]
-pub fn hex_octet(digits: &[u8]) -> Option<u8> {
+pub(crate) fn hex_octet(digits: &[u8]) -> Option<u8> {
     let digit = |octet: &u8| char::from(*octet).to_digit(16);
     let [high, low, ..] = digits else { return None };
     u8::try_from(digit(high)? << 4 | digit(low)?).ok()

@@ -7,14 +7,14 @@ use memchr::memmem;
 use super::character_reference::resolved;
 
 /// Attributes of one tag that are read.
-pub const MAX_ATTRIBUTES: usize = 100;
+pub(crate) const MAX_ATTRIBUTES: usize = 100;
 
 /// Elements whose content is text, whatever looks like a tag in it.
 const RAW_TEXT: [&str; 8] = ["script", "style", "textarea", "title", "xmp", "iframe", "noembed", "noframes"];
 
 /// A piece of markup.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Piece<'h> {
+pub(crate) enum Piece<'h> {
     Open(Tag<'h>),
     /// Name in lower case.
     Close(String),
@@ -27,9 +27,9 @@ pub enum Piece<'h> {
 
 /// A start tag.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Tag<'h> {
+pub(crate) struct Tag<'h> {
     /// Lower case.
-    pub name: String,
+    pub(crate) name: String,
     /// Of attributes with the same name the first counts.
     attributes: Vec<(&'h str, &'h str)>,
 }
@@ -37,19 +37,19 @@ pub struct Tag<'h> {
 impl<'h> Tag<'h> {
     /// The value with its references resolved. Names in any case.
     #[must_use]
-    pub fn attribute(&self, name: &str) -> Option<Cow<'h, str>> {
+    pub(crate) fn attribute(&self, name: &str) -> Option<Cow<'h, str>> {
         self.attributes.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| resolved(value))
     }
 
     /// Every attribute, references resolved.
-    pub fn attributes(&self) -> impl Iterator<Item = (String, Cow<'h, str>)> {
+    pub(crate) fn attributes(&self) -> impl Iterator<Item = (String, Cow<'h, str>)> {
         self.attributes.iter().map(|(name, value)| (name.to_ascii_lowercase(), resolved(value)))
     }
 }
 
 /// The pieces of a document. Linear, accepts everything.
 #[derive(Debug, Clone)]
-pub struct Pieces<'h> {
+pub(crate) struct Pieces<'h> {
     rest: &'h str,
     /// The element whose raw text comes next.
     raw: Option<&'static str>,
@@ -57,7 +57,7 @@ pub struct Pieces<'h> {
 
 impl<'h> Pieces<'h> {
     #[must_use]
-    pub fn of(html: &'h str) -> Self {
+    pub(crate) fn of(html: &'h str) -> Self {
         Self { rest: html, raw: None }
     }
 

@@ -6,7 +6,7 @@ use super::field_value::hex_octet;
 
 /// The encoding of a part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TransferEncoding {
+pub(crate) enum TransferEncoding {
     /// 7bit, 8bit, binary, or none.
     Identity,
     Base64,
@@ -19,25 +19,25 @@ pub enum TransferEncoding {
 
 /// What an ambiguous name is decoded as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Known {
+pub(crate) enum Known {
     Base64,
     QuotedPrintable,
 }
 
 /// Decoded octets, and where readers part on them.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Decoded<'a> {
-    pub octets: Cow<'a, [u8]>,
+pub(crate) struct Decoded<'a> {
+    pub(crate) octets: Cow<'a, [u8]>,
     /// Characters that base64 does not have: passed over by some, the end or an error for others.
-    pub has_junk: bool,
+    pub(crate) has_junk: bool,
     /// More base64 follows the padding: the end for some, more content for others.
-    pub goes_on_after_padding: bool,
+    pub(crate) goes_on_after_padding: bool,
 }
 
 impl TransferEncoding {
     /// `value` is that of the field, unfolded.
     #[must_use]
-    pub fn parse(value: &str) -> Self {
+    pub(crate) fn parse(value: &str) -> Self {
         let word = value.trim().to_ascii_lowercase();
         match word.as_str() {
             "" | "7bit" | "8bit" | "binary" => Self::Identity,
@@ -51,7 +51,7 @@ impl TransferEncoding {
 
     /// Linear, and never longer than the input.
     #[must_use]
-    pub fn decode(self, raw: &[u8]) -> Decoded<'_> {
+    pub(crate) fn decode(self, raw: &[u8]) -> Decoded<'_> {
         match self {
             Self::Base64 | Self::Ambiguous(Known::Base64) => base64(raw),
             Self::QuotedPrintable | Self::Ambiguous(Known::QuotedPrintable) => plain(Cow::Owned(quoted_printable(raw))),
