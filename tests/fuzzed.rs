@@ -11,7 +11,7 @@ use gatepost::{
     bearer_token::{BearerToken, Issuer, JwksUrl, KeySet},
     client_certificate::ClientCertificate,
     content::{
-        link::{Judgement, Link, Linked, MAX_HOSTS, MAX_LINKS, MAX_TARGET_OCTETS, Place, judge},
+        link::{Judgement, Link, Linked, MAX_LINKS, MAX_TARGET_OCTETS, Place, judge},
         link::{links_of_calendar, links_of_html, links_of_text},
         links_of, mime,
     },
@@ -137,7 +137,7 @@ pub(crate) fn bearer_token(octets: &[u8]) {
 
 /// The walk keeps to its limits, hands out no more octets than there are, and always ends.
 pub(crate) fn mime_walk(octets: &[u8]) {
-    let limits = mime::Limits { depth: 4, parts: 30, decoded_octets: 1 << 20, header_octets: 4 << 10 };
+    let limits = Limits { depth: 4, parts: 30, decoded_octets: 1 << 20, header_octets: 4 << 10 };
     let (mut leaves, mut handed_out) = (0, 0);
     let findings = mime::walk(octets, limits, &mut |leaf| {
         leaves += 1;
@@ -162,7 +162,7 @@ pub(crate) fn links(octets: &[u8]) {
     }
     let links: Vec<Link> = text.lines().take(MAX_LINKS).map(|line| Link::new(line, Place::Anchor)).collect();
     judge(&links, "1", &Linked::default(), &mut judgement);
-    assert!(judgement.hosts.len() <= MAX_HOSTS, "{} hosts", judgement.hosts.len());
+    assert!(judgement.hosts.len() <= gatepost::impersonation::MAX_HOSTS, "{} hosts", judgement.hosts.len());
 }
 
 /// Zip, tar, 7z, RAR, gzip, bzip2, xz and cabinets, and documents that are archives.
