@@ -20,6 +20,7 @@ mod isolation;
 mod keys;
 mod knowledge;
 mod limits;
+mod load;
 mod objects;
 mod openapi;
 mod posture;

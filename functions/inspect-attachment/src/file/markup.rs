@@ -54,12 +54,12 @@ pub(crate) fn pieces(text: &str) -> impl Iterator<Item = Piece<'_>> {
 }
 
 fn end_of_raw(text: &str, name: &str) -> usize {
-    let ends = memchr::memmem::find_iter(text.as_bytes(), b"</");
+    let mut ends = memchr::memmem::find_iter(text.as_bytes(), b"</");
     let is_end = |at: &usize| {
         let after = text.as_bytes().get(at + 2..at + 2 + name.len());
         after.is_some_and(|after| after.eq_ignore_ascii_case(name.as_bytes()))
     };
-    ends.filter(is_end).next().unwrap_or(text.len())
+    ends.find(is_end).unwrap_or(text.len())
 }
 
 /// `are_comments_over` is set by a comment that does not end: what follows is not searched for its end again.

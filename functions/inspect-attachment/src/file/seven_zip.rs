@@ -367,7 +367,7 @@ impl<'a> Cursor<'a> {
                     }
                 }
                 // Digests follow, and nothing that matters here follows them.
-                DIGESTS => return self.to_end_of_substreams(counts.iter().sum()),
+                DIGESTS => return self.end_of_substreams(counts.iter().sum()),
                 _ => return None,
             }
         }
@@ -383,7 +383,7 @@ impl<'a> Cursor<'a> {
         Some(())
     }
 
-    fn to_end_of_substreams(&mut self, digests: usize) -> Option<()> {
+    fn end_of_substreams(&mut self, digests: usize) -> Option<()> {
         self.skip_digests(digests)?;
         (self.number()? == END).then_some(())
     }

@@ -23,6 +23,9 @@ const END_RECORD_WITHIN: usize = 22 + 65_535;
 /// Entries of an Office document, most of which are slides and pictures; those that are opened count as files.
 const MAX_PARTS: usize = 20_000;
 
+/// Octets of a name that are judged, from its end, where the extension is. No system takes longer ones.
+const MAX_NAME: usize = 256;
+
 /// One file as the directory or its local header describes it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Entry<'a> {
@@ -110,7 +113,8 @@ impl<'a> Archive<'a> {
         if before.starts_with(LOCAL_HEADER) {
             return Some("another archive stands in front of it");
         }
-        let headers = self.entries.iter().filter_map(|entry| Some((entry, self.packed(entry)?.0)));
+        let read = self.entries.iter().take(MAX_ENTRIES);
+        let headers = read.filter_map(|entry| Some((entry, self.packed(entry)?.0)));
         if headers.clone().any(|(entry, header)| entry.name != header.name) {
             return Some("its directory gives a file another name than the file's own header");
         }
@@ -128,7 +132,8 @@ impl Entry<'_> {
     }
 
     pub(crate) fn text(&self) -> String {
-        String::from_utf8_lossy(self.name).into_owned()
+        let start = self.name.len().saturating_sub(MAX_NAME);
+        String::from_utf8_lossy(self.name.get(start..).unwrap_or_default()).into_owned()
     }
 
     /// The name, and what programs take for it that end at a zero octet or read the extra field of Info-ZIP (0x7075).
@@ -220,7 +225,8 @@ fn local_entries(archive: &[u8]) -> impl Iterator<Item = Entry<'_>> {
         let end = headers.peek().copied().unwrap_or(archive.len());
         let entry = local_entry(archive, at)?;
         let data_at = at + 30 + entry.name.len() + entry.extra.len();
-        let packed_size = if entry.packed_size == 0 { end.saturating_sub(data_at) } else { entry.packed_size };
+        let is_stated = 0 < entry.packed_size && entry.packed_size <= archive.len().saturating_sub(data_at);
+        let packed_size = if is_stated { entry.packed_size } else { end.saturating_sub(data_at) };
         Some(Entry { packed_size, ..entry })
     })
 }

@@ -3,9 +3,8 @@
 use std::{io::Write, time::Duration};
 
 use gatepost::{
-    api_key::{ApiKey, ENTROPY_LEN, HashSecret},
-    config,
-    io::key_register::{Grant, KeyRegister, Listed},
+    api_key::{ApiKey, ENTROPY_LEN},
+    io::key_register::{Grant, Listed},
     weights::Weights,
 };
 use jiff::Timestamp;
@@ -53,7 +52,7 @@ enum Action {
 }
 
 pub(super) async fn run(args: Args) -> Result<(), CommandError> {
-    let register = register(&args.target).await?;
+    let register = args.target.key_register().await?;
     match args.action {
         Action::List => register.list().await?.iter().try_for_each(|listed| print(&line(listed))),
         Action::Revoke { id } => Ok(register.revoke(&id, clock::now()).await?),
@@ -72,11 +71,6 @@ pub(super) async fn run(args: Args) -> Result<(), CommandError> {
             show(&api_key)
         }
     }
-}
-
-async fn register(target: &Target) -> Result<KeyRegister, CommandError> {
-    let [table, secret] = target.names([config::TABLE, config::AUTH_KEY_HASH_SECRET])?;
-    Ok(KeyRegister { table: target.table(table).await?, secret: HashSecret::new(&secret) })
 }
 
 fn show(api_key: &ApiKey) -> Result<(), CommandError> {

@@ -67,7 +67,7 @@ fn read_file(file: &CompoundFile<'_>, budget: &mut Budget, contents: &mut Conten
             "Workbook" | "Book" => excel(&file.stream(object, budget)?, contents),
             "PowerPoint Document" => powerpoint(&file.stream(object, budget)?, budget, contents)?,
             "Current User" if memmem::find(&file.stream(object, budget)?, ENCRYPTED_SLIDES).is_some() => {
-                encrypted(contents)
+                encrypted(contents);
             }
             "\u{1}Ole10Native" => native(&file.stream(object, budget)?, contents),
             "\u{1}Ole" => link(&file.stream(object, budget)?, contents),
@@ -170,7 +170,7 @@ fn excel(stream: &[u8], contents: &mut Contents<'_>) {
             }
             BOUND_SHEET if record.get(5) == Some(&1) => macro_sheet(contents),
             SUPPORTING_BOOK if record.contains(&3) && record.get(2..4) != Some(&[1, 4]) => {
-                external_program(record, contents)
+                external_program(record, contents);
             }
             _ => {}
         }

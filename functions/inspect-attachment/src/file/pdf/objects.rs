@@ -21,7 +21,7 @@ pub(super) enum Value<'a> {
     Text(Vec<u8>),
     Number(usize),
     Dictionary(Dictionary<'a>),
-    Array(Vec<Value<'a>>),
+    Array(Vec<Self>),
     Reference(u32),
     Other,
 }

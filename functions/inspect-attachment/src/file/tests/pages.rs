@@ -12,9 +12,7 @@ fn a_page_that_builds_a_file_is_found() {
         format!(
             "<html><script>var b=atob('{payload}');var u=URL.createObjectURL(new Blob([b]));a.download='x.iso';a.click()</script>"
         ),
-        format!(
-            "<body><script>let d=new Uint8Array([77,90]); f=new File([d],'x'); l.href = window.URL . createObjectURL(f); l.download = 'a'</script>"
-        ),
+        "<body><script>let d=new Uint8Array([77,90]); f=new File([d],'x'); l.href = window.URL . createObjectURL(f); l.download = 'a'</script>".to_owned(),
         format!("<a href='data:application/zip;base64,{payload}' download='a.zip'>open</a>"),
         format!("<svg xmlns='http://www.w3.org/2000/svg' onload=\"b=new Blob([atob('{payload}')]);a.click()\"/>"),
     ] {
