@@ -67,7 +67,7 @@ fn what_a_document_loads_from_elsewhere_is_found() {
     for (kind, target, expected) in [
         ("attachedTemplate", ADDRESS, &[template][..]),
         ("attachedTemplate", "\\\\192.0.2.7\\share\\a.dotm", &[template]),
-        ("attachedTemplate", "file://files.attacker.example/a.dotm", &[template]),
+        ("attachedTemplate", "file://files.stranger.example/a.dotm", &[template]),
         ("attachedTemplate", "file:///C:\\Users\\ann\\Templates\\Normal.dotm", &[]),
         ("attachedTemplate", "\\\\fileserver\\templates\\letter.dotx", &[]),
         ("oleObject", "http://192.0.2.7/a.hta", &[object]),
