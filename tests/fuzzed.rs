@@ -10,13 +10,21 @@ use gatepost::{
     author::Author,
     bearer_token::{BearerToken, Issuer, JwksUrl, KeySet},
     client_certificate::ClientCertificate,
+    content::{
+        link::{Judgement, Link, Linked, MAX_LINKS, MAX_TARGET_OCTETS, Place, judge},
+        link::{links_of_calendar, links_of_html, links_of_text},
+        links_of, mime,
+    },
     display_name,
     dkim::{Algorithm, KeyRecords, SignatureFacts, SignedMessage, Signer, candidates, key_policy},
     header_section::{HeaderSection, smuggling_mark},
     spf::Record,
     tag_list::TagList,
 };
-use gatepost_inspect_attachment::{inspect::inspect, part::Limits};
+use gatepost_inspect_attachment::{
+    file::{File, Role, budget::Budget, inspect_file, name::FileName},
+    inspect::{Limits, inspect},
+};
 use gatepost_verify_inbound::{boundary::Boundary, event::MessageId};
 
 const NOW: u64 = 1_795_000_000;
@@ -24,7 +32,7 @@ const NOW: u64 = 1_795_000_000;
 type Target = (&'static str, fn(&[u8]));
 
 /// Every target by the name of its folder of seeds.
-pub(crate) const TARGETS: [Target; 7] = [
+pub(crate) const TARGETS: [Target; 12] = [
     ("header_section", header_section),
     ("from_field", from_field),
     ("spf_record", spf_record),
@@ -32,6 +40,11 @@ pub(crate) const TARGETS: [Target; 7] = [
     ("trust_boundary", trust_boundary),
     ("message", message),
     ("bearer_token", bearer_token),
+    ("mime_walk", mime_walk),
+    ("links", links),
+    ("archive", archive),
+    ("ole", ole),
+    ("pdf", pdf),
 ];
 
 pub(crate) fn header_section(octets: &[u8]) {
@@ -120,4 +133,67 @@ pub(crate) fn bearer_token(octets: &[u8]) {
     }
     assert!(ClientCertificate::parse(&text).is_none_or(|certificate| certificate.fingerprint().len() == 64));
     let _ = JwksUrl::parse(&text);
+}
+
+/// The walk keeps to its limits, hands out no more octets than there are, and always ends.
+pub(crate) fn mime_walk(octets: &[u8]) {
+    let limits = Limits { depth: 4, parts: 30, decoded_octets: 1 << 20, header_octets: 4 << 10 };
+    let (mut leaves, mut handed_out) = (0, 0);
+    let findings = mime::walk(octets, limits, &mut |leaf| {
+        leaves += 1;
+        handed_out += leaf.octets.len();
+        assert!(leaf.names.len() <= mime::MAX_NAMES, "no more names than the limit");
+        assert!(leaf.path.split('.').count() <= limits.depth + 1, "no path is deeper than the limit: {}", leaf.path);
+        drop(links_of(leaf));
+    });
+    // Files in a text are handed out beside the text, 20 at most.
+    assert!(leaves <= 21 * limits.parts, "{leaves} parts");
+    assert!(handed_out <= 2 * limits.decoded_octets, "{handed_out} octets");
+    assert!(findings.iter().all(|finding| !finding.detail.is_empty() && !finding.location.is_empty()));
+}
+
+/// As a page, as a text, as an invitation, and as the target of a link.
+pub(crate) fn links(octets: &[u8]) {
+    let text = String::from_utf8_lossy(octets);
+    let mut judgement = Judgement::default();
+    for links in [links_of_html(&text), links_of_text(&text, Place::Text), links_of_calendar(&text)] {
+        assert!(links.iter().all(|link| link.target.len() <= MAX_TARGET_OCTETS), "no target is longer than the limit");
+        judge(&links, "1", &Linked::default(), &mut judgement);
+    }
+    let links: Vec<Link> = text.lines().take(MAX_LINKS).map(|line| Link::new(line, Place::Anchor)).collect();
+    judge(&links, "1", &Linked::default(), &mut judgement);
+    assert!(judgement.hosts.len() <= gatepost::impersonation::MAX_HOSTS, "{} hosts", judgement.hosts.len());
+}
+
+/// Zip, tar, 7z, RAR, gzip, bzip2, xz and cabinets, and documents that are archives.
+pub(crate) fn archive(octets: &[u8]) {
+    inspect_as("a.zip", octets);
+    inspect_as("a.docx", octets);
+}
+
+/// Compound files, and rich text, whose objects are compound files.
+pub(crate) fn ole(octets: &[u8]) {
+    inspect_as("a.doc", octets);
+    let hexadecimal: String = octets.iter().map(|octet| format!("{octet:02x}")).collect();
+    inspect_as("a.rtf", format!("{{\\rtf1{{\\object{{\\*\\objdata {hexadecimal}}}}}}}").as_bytes());
+}
+
+pub(crate) fn pdf(octets: &[u8]) {
+    inspect_as("a.pdf", octets);
+}
+
+fn inspect_as(name: &str, octets: &[u8]) {
+    let names = [FileName::new(name)];
+    let file = File { location: "1", names: &names, declared: "", content: octets, role: Role::Attachment };
+    let inspected = inspect_file(&file, &mut Budget::default());
+    for finding in &inspected.findings {
+        assert!(
+            finding.location.starts_with('1') && !finding.detail.is_empty(),
+            "a finding says where and why: {finding:?}"
+        );
+        assert!(
+            finding.location.chars().count() <= 300 && !finding.location.contains(['\r', '\n', '\0']),
+            "printable: {finding:?}"
+        );
+    }
 }

@@ -33,7 +33,7 @@ fn no_seed_of_the_fuzzer_breaks_a_promise() {
 }
 
 /// Pieces that a careless reader goes over again for each one that follows.
-const REPEATED: [&str; 26] = [
+const REPEATED: [&str; 36] = [
     "(",
     ")",
     "<",
@@ -60,6 +60,16 @@ const REPEATED: [&str; 26] = [
     "--b\r\n",
     "include:%{ir}.%{v}._spf.%{d2} ",
     "h=from:to:",
+    "PK\x03\x04\x14\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x01\0\0\0a",
+    "PK\x01\x02\0\0\0\0\0\0\0\0",
+    "%PDF-1.4\n1 0 obj<</A",
+    "1 0 obj<<>>stream\n",
+    "%PDF-[<<",
+    "{\\object{\\*\\objdata 00",
+    "{\\rt",
+    "ustar",
+    "<svg><!--",
+    "<a b='",
 ];
 
 const FEW: usize = 20_000;

@@ -2,6 +2,7 @@
 //! everything but a proper answer for CONTINUE, so there is always one.
 
 use std::{
+    path::PathBuf,
     sync::Arc,
     time::{Duration, SystemTime},
 };
@@ -47,16 +48,21 @@ const NOWHERE: &str = "http://127.0.0.1:9";
 const HOUR: Duration = Duration::from_secs(3600);
 
 /// verify-inbound in this process, with services of its own.
-struct Bench {
+pub(crate) struct Bench {
     verifier: Verifier,
-    s3: String,
-    dynamodb: String,
+    pub(crate) s3: String,
+    pub(crate) dynamodb: String,
     _services: (DynamoDb, ObjectStore, Lambda, NameServer),
 }
 
 impl Bench {
     /// With the names of the examples, but for one that fails.
     async fn start(behaviour: &str) -> Self {
+        Self::with_child(behaviour, program("gatepost")).await
+    }
+
+    /// With another program in place of the inspector's child.
+    pub(crate) async fn with_child(behaviour: &str, child_program: PathBuf) -> Self {
         let dns = name_server(behaviour).await;
         let dynamodb = DynamoDb::start(None).await.expect("a port is free");
         let objects = ObjectStore::start(None).await.expect("a port is free");
@@ -67,7 +73,7 @@ impl Bench {
         let clients = Clients::new(&endpoints, CALL);
         let inspector = Inspector {
             s3: clients.s3.clone(),
-            child_program: program("gatepost"),
+            child_program,
             child_argument: JUDGE_STDIN.to_owned(),
             bucket: BUCKET.to_owned(),
         };
@@ -77,14 +83,14 @@ impl Bench {
     }
 
     /// Stores an example as SES does, and answers the event that goes with it.
-    async fn store(&self, case: &Case, message_id: &str) -> Value {
+    pub(crate) async fn store(&self, case: &Case, message_id: &str) -> Value {
         let session = session(case, message_id);
         let put = self.verifier.messages.client.put_object().bucket(BUCKET).key(format!("inbound/{message_id}"));
         put.body(session.stored(&case.message).into()).send().await.expect("the bucket takes it");
         session.event()
     }
 
-    async fn answer(&self, event: Value, now: SystemTime) -> SesDisposition {
+    pub(crate) async fn answer(&self, event: Value, now: SystemTime) -> SesDisposition {
         handle(&self.verifier, event, now).await.disposition
     }
 }
@@ -121,7 +127,7 @@ pub(crate) fn session(case: &Case, message_id: &str) -> Session {
     }
 }
 
-const NO_FAULT: &str = "unused.example. * servfail";
+pub(crate) const NO_FAULT: &str = "unused.example. * servfail";
 
 #[tokio::test]
 async fn an_event_that_names_no_stored_message_stops_the_rule_set() {

@@ -86,8 +86,8 @@ fn the_forwarded_message_of_the_readme_gets_the_printed_report() {
 /// The number that each limit has in the code.
 #[test]
 fn the_limits_of_the_readme_are_those_of_the_code() {
-    use gatepost::{authentication, display_name, dkim, envelope, header_section, io, spf, tag_list};
-    use gatepost_inspect_attachment::{part::Limits, unpacked};
+    use gatepost::{authentication, content::link, display_name, dkim, envelope, header_section, io, spf, tag_list};
+    use gatepost_inspect_attachment::{confinement, file::budget, inspect::Limits};
     let readme = readme();
     let posture = format!(
         "at most {} questions to DNS, {} of them for selectors",
@@ -127,10 +127,21 @@ fn the_limits_of_the_readme_are_those_of_the_code() {
             "recipients, and octets of HELO and of each path",
             format!("{}, {}", envelope::MAX_RECIPIENTS, envelope::MAX_PATH_OCTETS),
         ),
+        (
+            "decoded octets of all parts, and header octets of one",
+            format!("{}, {} kB", mb(Limits::DEFAULT.decoded_octets), Limits::DEFAULT.header_octets >> 10),
+        ),
+        ("links, and octets of one that are read", format!("{}, {}", link::MAX_LINKS, link::MAX_TARGET_OCTETS)),
+        ("questions to block lists", gatepost::block_list::MAX_QUESTIONS.to_string()),
         ("MIME parts, and how deep", format!("{}, {}", Limits::DEFAULT.parts, Limits::DEFAULT.depth)),
         (
-            "what zip archives unpack to, and how deep",
-            format!("{} MB, {}", unpacked::MAX_UNPACKED_OCTETS >> 20, unpacked::MAX_ARCHIVE_DEPTH),
+            "what archives and documents unpack to, how deep, and how many files",
+            format!("{} MB, {}, {}", budget::MAX_UNPACKED_OCTETS >> 20, budget::MAX_DEPTH, budget::MAX_ENTRIES),
+        ),
+        ("how many times its size a file unpacks to, from 10 MB on", budget::MAX_RATIO.to_string()),
+        (
+            "memory and processor time of an inspection",
+            format!("{} MB, {} s", confinement::MAX_MEMORY >> 20, confinement::MAX_PROCESSOR_SECONDS),
         ),
     ] {
         assert!(table.contains(&format!("\n| {what} | {limit}")), "{what}: {limit}");

@@ -133,6 +133,10 @@ impl Stack {
         assert!(status.success(), "process {id} could not be killed");
     }
 
+    pub(crate) fn process_id(&self) -> u32 {
+        self.child.id().expect("it was not waited for")
+    }
+
     /// `POST /v1/validate` with the development key.
     pub(crate) async fn validate(&self, body: Value) -> Answer {
         self.post_json("/v1/validate", &body).await

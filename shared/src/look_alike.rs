@@ -155,6 +155,12 @@ impl Protected {
     }
 }
 
+/// Whether a label is a name that is imitated often.
+#[must_use]
+pub fn is_well_known(label: &str) -> bool {
+    WELL_KNOWN.contains(&label)
+}
+
 /// The well-known name of which two neighbouring letters are swapped.
 fn swapped(label: &str) -> Option<&'static str> {
     let same_length = WELL_KNOWN.iter().filter(|name| LEAST_SWAPPED_OCTETS <= name.len() && name.len() == label.len());

@@ -9,7 +9,7 @@ use std::{
 };
 
 use gatepost::{disposition::Overrides, envelope::Envelope};
-use gatepost_inspect_attachment::{inspect::inspect, part::Limits};
+use gatepost_inspect_attachment::inspect::{Limits, inspect};
 use gatepost_local::ses::Session;
 use gatepost_verify_inbound::{
     arrived::Arrived,
@@ -27,7 +27,7 @@ use crate::stack::root;
 const PASSED: [(&str, usize, usize); 5] = [
     ("attack on authentication", 36, 36),
     ("attack through SES", 1, 1),
-    ("attack by content", 3, 6),
+    ("attack by content", 6, 6),
     ("legitimate", 15, 15),
     ("resource", 8, 8),
 ];
@@ -94,6 +94,7 @@ fn policy(config: &Value) -> Policy {
         trusted_arc_sealers: texts(&config["trusted_arc_sealers"]),
         protected_domains: texts(&config["protected_domains"]),
         overrides: Overrides::default(),
+        block_lists: Vec::new(),
     }
 }
 

@@ -5,6 +5,7 @@
 mod address;
 mod adversarial;
 mod arc;
+mod content;
 mod dkim_edge;
 mod dmarc;
 mod spf;
@@ -17,7 +18,7 @@ use gatepost::{
     envelope::Envelope,
     io::{authentication::Authenticator, dns::NameServer as Server},
 };
-use gatepost_inspect_attachment::{inspect::inspect, part::Limits};
+use gatepost_inspect_attachment::inspect::{Limits, inspect};
 use gatepost_local::{clock, name_server::NameServer};
 use gatepost_verify_inbound::{
     arrived::Arrived,
@@ -99,6 +100,7 @@ pub(crate) fn judge(server: &NameServer) -> Judge {
         trusted_arc_sealers: Vec::new(),
         protected_domains: Vec::new(),
         overrides: Overrides::default(),
+        block_lists: Vec::new(),
     };
     Judge { authenticator: authenticator(server), policy }
 }

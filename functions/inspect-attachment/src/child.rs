@@ -8,15 +8,12 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, Command};
 
-use crate::inspect::inspect;
-use crate::part::Limits;
-use gatepost::inspection::Inspection;
+use crate::confinement::MAX_ANSWER;
+use crate::inspect::{Limits, inspect};
+use gatepost::inspection::{Inspection, Isolation, Seen};
 
 /// The largest message that is inspected, in bytes: what SES stores (40 MB) and the header fields that it adds.
 pub const MAX_MESSAGE: u64 = 45_000_000;
-
-/// The longest answer that is read from a child, in bytes. An honest one has at most 100 findings.
-const MAX_ANSWER: u64 = 1_000_000;
 
 /// Judges `message` in a fresh run of `program`, started with the one `argument` that makes it call [`run_child`].
 ///
@@ -24,20 +21,21 @@ const MAX_ANSWER: u64 = 1_000_000;
 /// dropped. Whatever goes wrong is a finding that quarantines, never an error.
 pub async fn judge_in_child(program: &Path, argument: &str, message: &[u8], deadline: Duration) -> Inspection {
     match tokio::time::timeout(deadline, answer_of_child(program, argument, message)).await {
-        Ok(Ok(answer)) => Inspection { child_process: true, ..answer },
+        Ok(Ok(answer)) => Inspection { isolation: Isolation { child_process: true, ..answer.isolation }, ..answer },
         Ok(Err(failure)) => failed(&failure),
         Err(_) => failed(&ChildFailure::Late(deadline)),
     }
 }
 
-/// The child's side: reads one message from `stdin` until its end and writes the answer to `stdout` as JSON.
+/// The child's side: reads one message from `stdin` until its end and writes the answer to `stdout` as JSON. `isolation` is what
+/// [`crate::confinement::confine`] achieved.
 ///
 /// # Errors
 /// Those of reading and writing. The parent takes any exit status but 0 as a failed inspection.
-pub fn run_child(stdin: impl Read, mut stdout: impl Write) -> io::Result<()> {
+pub fn run_child(stdin: impl Read, mut stdout: impl Write, isolation: Isolation) -> io::Result<()> {
     let mut message = Vec::new();
     stdin.take(MAX_MESSAGE + 1).read_to_end(&mut message)?;
-    stdout.write_all(&serde_json::to_vec(&inspection_of(&message))?)?;
+    stdout.write_all(&serde_json::to_vec(&inspection_of(&message, isolation))?)?;
     stdout.flush()
 }
 
@@ -63,11 +61,12 @@ fn failed(failure: &ChildFailure) -> Inspection {
     Inspection::failed(&failure.to_string())
 }
 
-fn inspection_of(message: &[u8]) -> Inspection {
+fn inspection_of(message: &[u8], isolation: Isolation) -> Inspection {
     if message.len() as u64 > MAX_MESSAGE {
         return Inspection::failed("it is larger than 45 MB");
     }
-    Inspection { findings: inspect(message, Limits::DEFAULT), child_process: true }
+    let Seen { findings, hosts } = inspect(message, Limits::DEFAULT);
+    Inspection { findings, hosts, isolation: Isolation { child_process: true, ..isolation } }
 }
 
 async fn answer_of_child(program: &Path, argument: &str, message: &[u8]) -> Result<Inspection, ChildFailure> {
@@ -120,7 +119,15 @@ mod tests {
     use super::*;
     use gatepost::finding::Severity;
 
-    const CLEAN: &[u8] = br#"{"findings":[],"isolation":{"child_process":true}}"#;
+    const CLEAN: &[u8] = br#"{"findings":[],"isolation":{"child_process":true,"resource_limits":false,"seccomp":false,"landlock":false}}"#;
+
+    fn in_a_child() -> Inspection {
+        Inspection {
+            findings: vec![],
+            hosts: vec![],
+            isolation: Isolation { child_process: true, ..Isolation::default() },
+        }
+    }
 
     async fn judged_by(program: &str, argument: &str, message: &[u8]) -> Inspection {
         judge_in_child(Path::new(program), argument, message, Duration::from_secs(20)).await
@@ -130,13 +137,13 @@ mod tests {
         let found: Vec<_> = inspection.findings.iter().map(|found| (found.code.as_ref(), found.severity)).collect();
         assert_eq!(found, [("inspection_failed", Severity::Quarantine)], "{reason}");
         assert!(inspection.findings.iter().all(|found| found.detail.contains(reason)), "{reason}: {inspection:?}");
-        assert!(!inspection.child_process, "{reason}");
+        assert_eq!(inspection.isolation, Isolation::default(), "{reason}");
     }
 
     #[tokio::test]
     async fn the_answer_of_a_child_is_the_answer() {
         let inspection = judged_by("/bin/cat", "-", CLEAN).await;
-        assert_eq!(inspection, Inspection { findings: vec![], child_process: true });
+        assert_eq!(inspection, in_a_child());
     }
 
     #[tokio::test]
@@ -165,21 +172,21 @@ mod tests {
     #[tokio::test]
     async fn a_child_sees_no_environment() {
         let script = [b"printf '%s' '", CLEAN, b"'; exit ${CARGO_MANIFEST_DIR:+3}"].concat();
-        assert_eq!(judged_by("/bin/sh", "-s", &script).await, Inspection { findings: vec![], child_process: true });
+        assert_eq!(judged_by("/bin/sh", "-s", &script).await, in_a_child());
     }
 
     #[test]
     fn the_child_writes_one_json_object() {
         let message = b"Subject: hello\r\n\r\nHello Ann\r\n";
         let mut answer = Vec::new();
-        run_child(&message[..], &mut answer).expect("memory can be read and written");
+        run_child(&message[..], &mut answer, Isolation::default()).expect("memory can be read and written");
         assert_eq!(answer, CLEAN);
     }
 
     #[test]
     fn a_message_over_the_limit_is_not_inspected_and_not_read_further() {
         let mut answer = Vec::new();
-        run_child(io::repeat(b'a'), &mut answer).expect("memory can be read and written");
+        run_child(io::repeat(b'a'), &mut answer, Isolation::default()).expect("memory can be read and written");
         let inspection: Inspection = serde_json::from_slice(&answer).expect("JSON of ours");
         let details: Vec<&str> = inspection.findings.iter().map(|finding| finding.detail.as_str()).collect();
         assert_eq!(details, ["The message was not inspected: it is larger than 45 MB."]);

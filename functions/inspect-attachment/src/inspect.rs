@@ -1,139 +1,49 @@
-//! What is wrong with the attachments of one message: a pure function of its bytes.
+//! What is wrong with one message below its header: its parts, its links and its files. A pure function of its octets.
 
-use gatepost::finding::{Finding, Severity};
-use gatepost::inspection::failure;
-use mail_parser::MessageParser;
+use gatepost::author::Author;
+use gatepost::content::link::{Judgement, Link, Linked, Place, judge};
+use gatepost::content::links_of;
+use gatepost::content::mime::{Leaf, walk};
+use gatepost::finding::Finding;
+use gatepost::header_section::HeaderSection;
+use gatepost::inspection::{Seen, failure};
 
-use crate::file_name::claimed_by_type;
-use crate::kind::{Danger, Kind};
-use crate::part::{Extent, Leaf, Limits, MAX_NAMES, visit_leaves};
-use crate::{unpacked::Unpacking, zip};
+use crate::file::{File, Inspected, Role, budget::Budget, inspect_file, name::FileName};
+
+pub use gatepost::content::mime::Limits;
 
 /// Findings returned for one message: the strictest when there are more.
 pub const MAX_FINDINGS: usize = 100;
 
-/// Judges every part of `message` (RFC 5322 with RFC 2045 to 2049) by its name, its declared type and its bytes.
+/// Judges every part of `message` (RFC 5322 with RFC 2045 to 2049): its links, and as a file by name, declared type and octets.
 ///
-/// Locations are part paths as IMAP numbers them (RFC 9051 §6.4.5), followed by the file name: `1.2 invoice.pdf`.
+/// Locations are part paths as IMAP numbers them (RFC 9051 §6.4.5), followed by the file name or the address: `1.2 invoice.pdf`.
 #[must_use]
-pub fn inspect(message: &[u8], limits: Limits) -> Vec<Finding> {
-    let Some(parsed) = MessageParser::new().with_mime_headers().parse(message) else {
-        return vec![failure("the message has no header field")];
-    };
-    let (mut findings, mut unpacking) = (Vec::new(), Unpacking::default());
-    if visit_leaves(parsed, limits, |leaf| findings.extend(judge(leaf, &mut unpacking))) == Extent::Cut {
-        findings.push(limit_exceeded(limits));
+pub fn inspect(message: &[u8], limits: Limits) -> Seen {
+    let section = HeaderSection::parse(message);
+    if section.fields.is_empty() {
+        return Seen { findings: vec![failure("the message has no header field")], hosts: Vec::new() };
     }
-    strictest(findings)
-}
-
-impl Leaf<'_> {
-    /// The strictest thing that name or content does when opened, and in words how we know.
-    fn danger(&self) -> Option<(Danger, String)> {
-        let by_name = self.names.iter().filter_map(|name| {
-            let extension = name.dangerous_extension()?;
-            Some((name.danger()?, format!("its name ends in .{extension}")))
-        });
-        let by_content = self.kind.and_then(|kind| Some((kind.danger()?, format!("its content is {kind}"))));
-        by_name
-            .chain(by_content.filter(|(danger, _)| !self.is_body_text() || *danger == Danger::Executable))
-            .max_by_key(|(danger, _)| *danger)
-    }
-
-    /// A text that the mail program shows: a shell script pasted into a letter does not run.
-    fn is_body_text(&self) -> bool {
-        self.names.is_empty() && (self.declared.is_empty() || self.declared.starts_with("text/"))
-    }
-
-    /// What the extension or else the declared type promises and the content does not keep.
-    fn broken_claim(&self) -> Option<String> {
-        let unfit = |claim: &[Option<Kind>]| !claim.contains(&self.kind);
-        let kind = self.kind.map_or_else(|| "not recognised".to_owned(), |kind| kind.to_string());
-        if let Some(name) = self.names.iter().find(|name| name.claims().is_some_and(unfit)) {
-            return Some(format!("the name {} does not fit the content, which is {kind}", name.shown()));
+    let linked = Linked { author_domain: Author::of(&section).ok().map(|author| author.domain) };
+    let (mut files, mut links) = (Vec::new(), Judgement::default());
+    let mut budget = Budget::default();
+    let structure = walk(message, limits, &mut |leaf| {
+        judge(&links_of(leaf), leaf.path, &linked, &mut links);
+        let file = as_file(leaf, &mut budget);
+        for found in &file.links {
+            judge(&[Link::new(&found.text, Place::File)], &found.location, &linked, &mut links);
         }
-        claimed_by_type(&self.declared)
-            .is_some_and(unfit)
-            .then(|| format!("the declared type {} does not fit the content, which is {kind}", self.declared))
-    }
-
-    fn finding(&self, code: &'static str, severity: Severity, detail: impl Into<String>) -> Finding {
-        Finding::new(code, severity, detail).at(self.location.clone())
-    }
+        files.extend(file.findings);
+    });
+    let Judgement { findings: of_links, hosts, .. } = links;
+    Seen { findings: strictest(files.into_iter().chain(structure).chain(of_links).collect()), hosts }
 }
 
-fn judge(leaf: &Leaf<'_>, unpacking: &mut Unpacking) -> Vec<Finding> {
-    let findings = [
-        dangerous(leaf),
-        double_extension(leaf),
-        right_to_left(leaf),
-        encrypted(leaf),
-        excessive(leaf, unpacking),
-        mismatch(leaf),
-        unopened(leaf),
-        too_many_names(leaf),
-    ];
-    findings.into_iter().flatten().collect()
-}
-
-fn dangerous(leaf: &Leaf<'_>) -> Option<Finding> {
-    let (danger, why) = leaf.danger()?;
-    let (code, severity, what) = match danger {
-        Danger::Executable => ("executable_attachment", Severity::Reject, "a program"),
-        Danger::Script => ("script_attachment", Severity::Quarantine, "something that runs when it is opened"),
-        Danger::DiskImage => ("disk_image_attachment", Severity::Quarantine, "a disk image"),
-    };
-    Some(leaf.finding(code, severity, format!("the attachment is {what}: {why}")))
-}
-
-fn double_extension(leaf: &Leaf<'_>) -> Option<Finding> {
-    let name = leaf.names.iter().find(|name| name.has_double_extension())?;
-    let detail = format!("the name {} hides what the file is behind a harmless extension", name.shown());
-    Some(leaf.finding("double_extension", Severity::Quarantine, detail))
-}
-
-fn right_to_left(leaf: &Leaf<'_>) -> Option<Finding> {
-    leaf.names.iter().find(|name| name.turns_right_to_left())?;
-    let detail = "the file name has a character that turns the reading direction, so its extension is shown elsewhere";
-    Some(leaf.finding("rtlo_file_name", Severity::Quarantine, detail))
-}
-
-fn encrypted(leaf: &Leaf<'_>) -> Option<Finding> {
-    let detail = "the archive needs a password, so its files cannot be inspected";
-    (is_zip(leaf) && zip::is_encrypted(&leaf.content))
-        .then(|| leaf.finding("encrypted_archive", Severity::Review, detail))
-}
-
-fn excessive(leaf: &Leaf<'_>, unpacking: &mut Unpacking) -> Option<Finding> {
-    let excess = is_zip(leaf).then(|| unpacking.excess(&leaf.content)).flatten()?;
-    Some(leaf.finding("archive_limit_exceeded", Severity::Quarantine, format!("the archive {excess}")))
-}
-
-fn is_zip(leaf: &Leaf<'_>) -> bool {
-    matches!(leaf.kind, Some(Kind::Zip | Kind::JavaProgram))
-}
-
-/// Left out for what is dangerous by its content: that finding is stricter and says more.
-fn mismatch(leaf: &Leaf<'_>) -> Option<Finding> {
-    if leaf.content.is_empty() || leaf.kind.is_some_and(|kind| kind.danger().is_some()) {
-        return None;
-    }
-    leaf.broken_claim().map(|detail| leaf.finding("type_mismatch", Severity::Review, detail))
-}
-
-fn unopened(leaf: &Leaf<'_>) -> Option<Finding> {
-    let detail = "an attached message is encoded so that it could not be opened";
-    leaf.unopened.then(|| leaf.finding("mime_limit_exceeded", Severity::Quarantine, detail))
-}
-
-fn too_many_names(leaf: &Leaf<'_>) -> Option<Finding> {
-    let detail = format!("the part has more than {MAX_NAMES} file names");
-    (leaf.names.len() > MAX_NAMES).then(|| leaf.finding("mime_limit_exceeded", Severity::Quarantine, detail))
-}
-
-fn limit_exceeded(limits: Limits) -> Finding {
-    let detail = format!("the message has more than {} parts or nests them deeper than {}", limits.parts, limits.depth);
-    Finding::new("mime_limit_exceeded", Severity::Quarantine, detail).at("body")
+fn as_file(leaf: &Leaf<'_>, budget: &mut Budget) -> Inspected {
+    let names: Vec<FileName> = leaf.names.iter().map(|name| FileName::new(name)).collect();
+    let role = if leaf.is_body_text() { Role::Body } else { Role::Attachment };
+    let location = &leaf.location();
+    inspect_file(&File { location, names: &names, declared: leaf.declared, content: leaf.octets, role }, budget)
 }
 
 fn strictest(mut findings: Vec<Finding>) -> Vec<Finding> {
@@ -147,7 +57,7 @@ fn strictest(mut findings: Vec<Finding>) -> Vec<Finding> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{unpacked::tests::deflated, zip::tests::archive};
+    use crate::file::tests::build::{Entry, entry, zip, zip_of};
 
     /// A message of a short text and the given parts: header fields, then content that needs no encoding.
     fn mail(parts: &[(&str, &[u8])]) -> Vec<u8> {
@@ -168,7 +78,7 @@ mod tests {
     }
 
     fn codes(message: &[u8]) -> Vec<String> {
-        let findings = inspect(message, Limits::DEFAULT);
+        let findings = inspect(message, Limits::DEFAULT).findings;
         findings.iter().map(|finding| format!("{} {}", finding.severity.as_str(), finding.code)).collect()
     }
 
@@ -182,10 +92,10 @@ mod tests {
 
     #[test]
     fn an_attachment_is_judged_by_name_and_content() {
-        let zip = archive(&[("a.txt", 0, 0)]);
-        let locked = archive(&[("a.txt", 9, 9)]);
-        let nested = (0..9).fold(zip.clone(), |inner, _| deflated(&[&inner]));
-        let java = archive(&[("META-INF/MANIFEST.MF", 0, 0)]);
+        let plain = zip(&[("a.txt", b"hello")]);
+        let locked = zip_of(&[Entry { is_encrypted: true, ..entry("a.txt", b"secret") }]);
+        let nested = (0..9).fold(plain.clone(), |inner, _| zip(&[("inner.zip", &inner)]));
+        let java = zip(&[("META-INF/MANIFEST.MF", b"")]);
         let iso = [vec![0; 0x8001], b"CD001".to_vec()].concat();
         for (name, content, expected) in [
             ("invoice.pdf", PROGRAM, &["reject executable_attachment"][..]),
@@ -202,15 +112,15 @@ mod tests {
             ("photo.jpg    .exe", PROGRAM, &["reject executable_attachment", "quarantine double_extension"]),
             ("annexe\u{202e}fdp.exe", PROGRAM, &["reject executable_attachment", "quarantine rtlo_file_name"]),
             ("\u{202b}xslx.pdf", PDF, &["quarantine rtlo_file_name"]),
-            ("files.zip", &locked, &["review encrypted_archive"]),
+            ("files.zip", &locked, &["quarantine encrypted_archive"]),
             ("files.zip", &nested, &["quarantine archive_limit_exceeded"]),
-            ("files", &archive(&[("a", 0, 0), ("b", 0, 1)]), &["review encrypted_archive"]),
-            ("invoice.pdf", &zip, &["review type_mismatch"]),
+            ("files", &locked, &["quarantine encrypted_archive"]),
+            ("invoice.pdf", &plain, &["review type_mismatch"]),
             ("invoice.pdf", b"just text", &["review type_mismatch"]),
             ("invoice.txt", PDF, &["review type_mismatch"]),
             ("invoice.pdf", PDF, &[]),
             ("logo.jpg", PNG, &[]),
-            ("letter.docx", &zip, &[]),
+            ("letter.docx", &plain, &[]),
             ("letter.doc", b"{\\rtf1 hello}", &[]),
             ("archive.tar.gz", b"\x1f\x8b\x08\0", &[]),
             ("empty.pdf", b"", &[]),
@@ -238,7 +148,7 @@ mod tests {
             ),
             (
                 "Content-Disposition: attachment; filename=run.vbs\r\nContent-Disposition: attachment; filename=a.txt",
-                &["quarantine script_attachment"],
+                &["quarantine script_attachment", "quarantine mime_duplicate_field"],
             ),
             ("Content-Disposition: attachment; filename=a.txt", &[]),
         ] {
@@ -270,12 +180,9 @@ mod tests {
             (printable, b"MZ=90=00=03=00=00=00"),
             (printable, b"=4D=\r\n=5A=90=00"),
         ] {
-            assert_eq!(
-                codes(&mail(&[(fields, content)])),
-                ["reject executable_attachment"],
-                "{}",
-                content.escape_ascii()
-            );
+            let codes = codes(&mail(&[(fields, content)]));
+            let first = codes.first().map(String::as_str);
+            assert_eq!(first, Some("reject executable_attachment"), "{}", content.escape_ascii());
         }
     }
 
@@ -283,22 +190,36 @@ mod tests {
     fn attached_messages_are_opened() {
         let inner = mail_with_boundary("inner", &[(&attached("setup.exe"), PROGRAM)]);
         let outer = mail(&[("Content-Type: message/rfc822", &inner)]);
-        let findings = inspect(&outer, Limits::DEFAULT);
+        let findings = inspect(&outer, Limits::DEFAULT).findings;
         let found: Vec<_> = findings.iter().map(|finding| (finding.code.as_ref(), finding.location.as_str())).collect();
         assert_eq!(found, [("executable_attachment", "2.2 setup.exe")]);
     }
 
+    /// RFC 2046 §5.2.1 forbids to encode a message, and mail programs decode it all the same.
     #[test]
-    fn an_attached_message_that_cannot_be_opened_is_a_finding() {
-        let broken = b"U3ViamVjdDogaGVsbG8NCg0KaGVs!!bG8NCg==";
-        for (encoding, content) in [("base64", &broken[..]), ("quoted-printable", b"")] {
-            let fields = format!("Content-Type: message/rfc822\r\nContent-Transfer-Encoding: {encoding}");
-            assert_eq!(codes(&mail(&[(&fields, content)])), ["quarantine mime_limit_exceeded"], "{encoding}");
+    fn an_attached_message_that_is_encoded_is_opened() {
+        let inner = b"U3ViamVjdDogYQ0KQ29udGVudC1UeXBlOiB0ZXh0L3BsYWluOyBuYW1lPWEuanMNCg0KYQ==";
+        let junk = b"U3ViamVjdDogYQ0KQ29udGVudC1UeXBlOiB0ZXh0L3BsYWluOy!BuYW1lPWEuanMNCg0KYQ==";
+        let fields = "Content-Type: message/rfc822\r\nContent-Transfer-Encoding: base64";
+        for (content, expected) in [
+            (&inner[..], &["quarantine script_attachment"][..]),
+            (junk, &["quarantine script_attachment", "quarantine mime_encoding_ambiguous"]),
+        ] {
+            assert_eq!(codes(&mail(&[(fields, content)])), expected, "{}", content.escape_ascii());
         }
         assert_eq!(
             codes(&mail(&[("Content-Type: message/rfc822", b"Subject: only a header, as in a bounce")])),
             [""; 0]
         );
+    }
+
+    #[test]
+    fn links_are_judged_wherever_they_stand_and_their_hosts_are_told() {
+        let html = b"<a href=http://192.0.2.1/login>Log in</a> <a href=https://shop.example/>Shop</a>";
+        let seen = inspect(&mail(&[("Content-Type: text/html", html)]), Limits::DEFAULT);
+        let found: Vec<_> = seen.findings.iter().map(|found| (found.code.as_ref(), found.location.as_str())).collect();
+        assert_eq!(found, [("link_ip_host", "2 http://192.0.2.1/login")]);
+        assert_eq!(seen.hosts, ["shop.example"]);
     }
 
     #[test]
@@ -347,7 +268,7 @@ mod tests {
                 &format!("1 {}", "n.js".repeat(25)),
             ),
         ] {
-            let findings = inspect(&message, Limits::DEFAULT);
+            let findings = inspect(&message, Limits::DEFAULT).findings;
             let locations: Vec<&str> = findings.iter().map(|finding| finding.location.as_str()).collect();
             assert_eq!(locations, [expected]);
         }

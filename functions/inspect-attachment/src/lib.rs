@@ -1,12 +1,9 @@
 //! `inspect-attachment`: one stored message in, findings out. Decides nothing about the message.
 
 pub mod child;
-pub mod file_name;
+pub mod confinement;
+pub mod file;
 pub mod inspect;
-pub mod kind;
-pub mod part;
-pub mod unpacked;
-pub mod zip;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -15,7 +12,7 @@ use aws_sdk_s3::error::DisplayErrorContext;
 use aws_sdk_s3::operation::get_object::GetObjectOutput;
 use serde::Deserialize;
 
-pub use gatepost::inspection::Inspection;
+pub use gatepost::inspection::{Inspection, Isolation};
 
 /// Only what SES wrote is inspected.
 const INBOUND: &str = "inbound/";
@@ -51,13 +48,22 @@ pub async fn handle(inspector: &Inspector, request: InspectRequest) -> Inspectio
     match fetch(inspector, &request).await {
         Ok(message) => {
             let (program, argument) = (&inspector.child_program, &inspector.child_argument);
-            child::judge_in_child(program, argument, &message, JUDGE_WITHIN).await
+            let inspection = child::judge_in_child(program, argument, &message, JUDGE_WITHIN).await;
+            log(&request.key, &inspection);
+            inspection
         }
         Err(failure) => {
             tracing::warn!(s3.key = request.key, cause = failure.cause(), "inspection failed: {failure}");
             Inspection::failed(&failure.to_string())
         }
     }
+}
+
+/// One event for each message: what came out, and behind which fences.
+fn log(key: &str, inspection: &Inspection) {
+    let Isolation { child_process, resource_limits, seccomp, landlock } = inspection.isolation;
+    let findings = inspection.findings.len();
+    tracing::info!(s3.key = key, findings, child_process, resource_limits, seccomp, landlock, "inspected {key}");
 }
 
 /// Why the message is not here.
@@ -121,7 +127,8 @@ mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpListener;
 
-    const ANSWER: &str = r#"{"findings":[],"isolation":{"child_process":true}}"#;
+    const ANSWER: &str =
+        r#"{"findings":[],"isolation":{"child_process":true,"resource_limits":true,"seccomp":true,"landlock":false}}"#;
 
     /// An inspector whose S3 gives one answer to the first request, and whose child echoes the message.
     async fn inspector(answer: String) -> Inspector {
@@ -161,7 +168,8 @@ mod tests {
     #[tokio::test]
     async fn a_stored_message_is_fetched_and_judged_in_a_child() {
         let inspection = handle(&inspector(found(ANSWER.len(), ANSWER)).await, request("mail", "inbound/1")).await;
-        assert_eq!(inspection, Inspection { findings: vec![], child_process: true });
+        let isolation = Isolation { child_process: true, resource_limits: true, seccomp: true, landlock: false };
+        assert_eq!(inspection, Inspection { findings: vec![], hosts: vec![], isolation });
     }
 
     #[tokio::test]
@@ -181,7 +189,7 @@ mod tests {
             let inspection = handle(&inspector(answer).await, request(bucket, key)).await;
             let details: Vec<&str> = inspection.findings.iter().map(|finding| finding.detail.as_str()).collect();
             assert_eq!(details, [format!("The message was not inspected: {reason}.")], "{bucket} {key}");
-            assert!(!inspection.child_process);
+            assert_eq!(inspection.isolation, Isolation::default());
         }
     }
 

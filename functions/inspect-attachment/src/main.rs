@@ -4,7 +4,7 @@ use gatepost::{
     config::{self, Reader},
     io::{aws, telemetry},
 };
-use gatepost_inspect_attachment::{InspectRequest, Inspector, child, handle};
+use gatepost_inspect_attachment::{InspectRequest, Inspector, child, confinement, handle};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 
 /// Makes this program judge the message on its standard input instead of serving.
@@ -12,7 +12,8 @@ const JUDGE_STDIN: &str = "judge-stdin";
 
 fn main() -> Result<(), Error> {
     if std::env::args().nth(1).as_deref() == Some(JUDGE_STDIN) {
-        return Ok(child::run_child(std::io::stdin().lock(), std::io::stdout().lock())?);
+        let isolation = confinement::confine();
+        return Ok(child::run_child(std::io::stdin().lock(), std::io::stdout().lock(), isolation)?);
     }
     serve()
 }

@@ -6,14 +6,19 @@ use std::{
 };
 
 use gatepost::{
+    address::Domain,
     authentication::{Arc, Authentication, Dmarc, DmarcResult},
     authentication_results,
     author::Author,
+    block_list::BlockList,
     display_name,
     disposition::{Disposition, Overrides},
+    domain_list::DomainList,
     envelope::Envelope,
     finding::{Finding, Severity},
     header_section::HeaderSection,
+    impersonation::{Names, Sender},
+    inspection::Seen,
     io::authentication::{Authenticator, Mail, session},
 };
 use tokio::time::Instant;
@@ -34,6 +39,8 @@ pub struct Policy {
     pub protected_domains: Vec<String>,
     /// What findings weigh here, where that is not what they weigh by default.
     pub overrides: Overrides,
+    /// Lists that are asked about client and domains.
+    pub block_lists: Vec<BlockList>,
 }
 
 /// Judges messages. One per instance.
@@ -79,7 +86,7 @@ impl Judge {
         message_id: &str,
         arrived: &Arrived<'_>,
         terms: Terms,
-        inspection: impl Future<Output = Vec<Finding>>,
+        inspection: impl Future<Output = Seen>,
     ) -> Report {
         let started = Instant::now();
         let judgement = tokio::time::timeout(terms.within, self.judge(arrived, terms.now, inspection)).await;
@@ -97,22 +104,16 @@ impl Judge {
         judgement.report(message_id, Some(&arrived.envelope), millis(started.elapsed()))
     }
 
-    async fn judge(
-        &self,
-        arrived: &Arrived<'_>,
-        now: SystemTime,
-        inspection: impl Future<Output = Vec<Finding>>,
-    ) -> Judgement {
+    async fn judge(&self, arrived: &Arrived<'_>, now: SystemTime, inspection: impl Future<Output = Seen>) -> Judgement {
         let (message, envelope) = (arrived.written_by_sender, &arrived.envelope);
         let section = HeaderSection::parse(message);
         let mut judgement = match Author::of(&section) {
             Ok(author) => {
                 let mail = Mail { message, section: &section, envelope, author: &author, now };
                 let (mut judgement, inspected) = tokio::join!(self.authenticate(&mail), inspection);
-                judgement.findings.extend(inspected);
-                let reply_to = section.fields_named("Reply-To").next().map(|field| field.value);
-                let protected = &self.policy.protected_domains;
-                judgement.findings.extend(display_name::findings(&author, reply_to, protected));
+                judgement.findings.extend(inspected.findings);
+                judgement.findings.extend(self.impersonations(&mail, &judgement, &inspected.hosts));
+                self.ask_lists(&mail, &inspected.hosts, &mut judgement).await;
                 judgement
             }
             Err(fault) => self.without_author(envelope, fault.code(), fault.detail(), now).await,
@@ -134,6 +135,35 @@ impl Judge {
             authentication: Some(results),
             dns_queries: authenticated.dns_queries,
         }
+    }
+
+    fn impersonations(&self, mail: &Mail<'_>, judgement: &Judgement, hosts: &[String]) -> Vec<Finding> {
+        let Mail { section, author, .. } = *mail;
+        let protected = &self.policy.protected_domains;
+        let written = section.fields_named("Reply-To").next().map(|field| field.value);
+        let reply_to = written.and_then(|value| Author::parse(value).ok());
+        let passes_dmarc = judgement.authentication.as_ref().is_some_and(|a| a.dmarc.result == DmarcResult::Pass);
+        let is_from_list = section.fields_named("List-Id").next().is_some();
+        let sender = Sender { author, reply_to: reply_to.as_ref(), passes_dmarc, is_from_list };
+        let names = Names::new(protected);
+        let mut findings = display_name::findings(author, written, protected);
+        findings.extend(names.of_sender(sender, &DomainList::embedded()));
+        findings.extend(names.of_links(hosts));
+        findings
+    }
+
+    /// Author and envelope first: what a message links to may be more than there are questions.
+    async fn ask_lists(&self, mail: &Mail<'_>, hosts: &[String], judgement: &mut Judgement) {
+        let lists = &self.policy.block_lists;
+        if lists.is_empty() {
+            return;
+        }
+        let sender = mail.envelope.mail_from.rsplit('@').next().unwrap_or_default();
+        let names = [mail.author.domain.as_str(), sender].into_iter().chain(hosts.iter().map(String::as_str));
+        let domains: Vec<Domain> = names.filter_map(|name| Domain::parse(name).ok()).collect();
+        let (listed, asked) = self.authenticator.block_listed(lists, mail.envelope.client_ip, &domains).await;
+        judgement.findings.extend(listed);
+        judgement.dns_queries += asked;
     }
 
     /// A message without an author that every reader agrees on is refused: nobody can answer for it, and DMARC has

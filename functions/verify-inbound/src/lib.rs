@@ -94,7 +94,10 @@ pub fn finding_codes() -> impl Iterator<Item = &'static str> {
         judge::FINDING_CODES,
         arrived::FINDING_CODES,
         gatepost::authentication::FINDING_CODES,
+        gatepost::block_list::FINDING_CODES,
+        gatepost::content::FINDING_CODES,
         gatepost::display_name::FINDING_CODES,
+        gatepost::impersonation::FINDING_CODES,
         gatepost::inspection::FINDING_CODES,
         gatepost::io::functions::FINDING_CODES,
     ];

@@ -8,6 +8,7 @@ use std::{
 use aws_sdk_dynamodb::types::TransactWriteItem;
 use gatepost::{
     activity::{Channel, series},
+    block_list::BlockList,
     bucket::Bucket,
     config::{self, ConfigError, Reader},
     disposition::{Disposition, Overrides},
@@ -67,6 +68,7 @@ impl VerifierConfig {
                 trusted_arc_sealers: read.list(config::TRUSTED_ARC_SEALERS),
                 protected_domains: read.list(config::PROTECTED_DOMAINS),
                 overrides: overrides(&mut read),
+                block_lists: block_lists(&mut read),
             },
             dns_timeout: read.millis(config::DNS_TIMEOUT_MS),
             deadline: read.millis(config::INBOUND_DEADLINE_MS),
@@ -81,6 +83,14 @@ fn overrides(read: &mut Reader<impl Fn(&str) -> Option<String>>) -> Overrides {
     parsed.unwrap_or_else(|error| {
         read.refuse(config::INBOUND_OVERRIDES, &error);
         Overrides::default()
+    })
+}
+
+fn block_lists(read: &mut Reader<impl Fn(&str) -> Option<String>>) -> Vec<BlockList> {
+    let parsed = BlockList::parse_all(&read.list(config::INBOUND_BLOCK_LISTS));
+    parsed.unwrap_or_else(|error| {
+        read.refuse(config::INBOUND_BLOCK_LISTS, &error);
+        Vec::new()
     })
 }
 

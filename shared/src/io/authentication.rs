@@ -1,6 +1,7 @@
 //! The four checks of one message: questions to DNS side by side, everything else decided by the nouns.
 
 use std::{
+    net::IpAddr,
     sync::atomic::{AtomicUsize, Ordering},
     time::{Duration, SystemTime},
 };
@@ -14,12 +15,15 @@ use super::{
     table::unix_seconds,
 };
 use crate::{
+    address::Domain,
     arc::{ArcFault, Chain},
     authentication::{Arc, ArcResult, Authentication, DkimResult, DkimSignature, Dmarc, DmarcResult},
     author::Author,
+    block_list::{self, BlockList},
     dkim::{Candidate, KeyRecords, SignedMessage, candidates},
     dmarc,
     envelope::Envelope,
+    finding::Finding,
     header_section::HeaderSection,
     spf::{Answer, Question, QuestionKind, Session, SpfCheck, SpfResult, check_host},
 };
@@ -40,6 +44,9 @@ const CACHED_ANSWERS: u64 = 64;
 
 /// For SPF as a whole, for all keys of the message, and after these for DMARC.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(7);
+
+/// For all block lists.
+const LISTS_WITHIN: Duration = Duration::from_secs(3);
 
 /// Authenticates messages. One per instance.
 #[derive(Clone)]
@@ -85,6 +92,23 @@ impl Authenticator {
     /// after 7 s is a temporary error.
     pub async fn spf(&self, session: &Session<'_>) -> SpfCheck {
         self.check_host(session, &QuestionCount::up_to(MAX_SPF_QUESTIONS)).await
+    }
+
+    /// What block lists say of a client and of domains; what is not answered within 3 s says nothing. The number is how many
+    /// questions that took.
+    pub async fn block_listed(
+        &self,
+        lists: &[BlockList],
+        client_ip: IpAddr,
+        domains: &[Domain],
+    ) -> (Vec<Finding>, usize) {
+        let inquiries = block_list::inquiries(lists, client_ip, domains);
+        let answers = inquiries.iter().map(async |inquiry| {
+            let question = Question { name: inquiry.name.clone(), kind: QuestionKind::A };
+            let answer = tokio::time::timeout(LISTS_WITHIN, answer(&self.resolver, question)).await;
+            block_list::finding(inquiry, &answer.unwrap_or(Answer::Failed))
+        });
+        (join_all(answers).await.into_iter().flatten().collect(), inquiries.len())
     }
 
     /// Judges what the sender wrote (without the header fields that SES put before it).

@@ -4,7 +4,7 @@ use aws_sdk_lambda::{Client, error::DisplayErrorContext, primitives::Blob};
 
 use crate::{
     finding::{Finding, Severity},
-    inspection::Inspection,
+    inspection::{Inspection, Seen},
 };
 
 /// Why an invocation gave no answer. For the log.
@@ -44,21 +44,21 @@ impl Function {
 
     /// Asks the inspector about a stored message. One that cannot be asked now defers the message; one that fails on it
     /// quarantines it.
-    pub async fn inspect(&self, bucket: &str, key: &str) -> Vec<Finding> {
+    pub async fn inspect(&self, bucket: &str, key: &str) -> Seen {
         let payload = serde_json::json!({"bucket": bucket, "key": key}).to_string().into_bytes();
         let answer = match self.invoke(payload).await {
             Ok(answer) => serde_json::from_slice::<Inspection>(&answer).map_err(|error| error.to_string()),
             Err(error @ InvokeError::Failed { .. }) => Err(error.to_string()),
             Err(error @ InvokeError::Unavailable { .. }) => {
                 tracing::warn!(s3.key = key, cause = %error, "the inspector cannot be asked now");
-                return vec![unavailable()];
+                return Seen { findings: vec![unavailable()], hosts: Vec::new() };
             }
         };
         match answer {
-            Ok(inspection) => inspection.findings,
+            Ok(inspection) => inspection.into_seen(),
             Err(cause) => {
                 tracing::warn!(s3.key = key, cause, "the inspector failed");
-                Inspection::failed("the inspector failed on it").findings
+                Inspection::failed("the inspector failed on it").into_seen()
             }
         }
     }

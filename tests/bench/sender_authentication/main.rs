@@ -13,6 +13,7 @@ use std::{
 use gatepost::{
     disposition::Overrides,
     envelope::Envelope,
+    inspection::Seen,
     io::{authentication::Authenticator, dns::NameServer as Server},
 };
 use gatepost_local::name_server::NameServer;
@@ -41,6 +42,7 @@ async fn main() {
         trusted_arc_sealers: Vec::new(),
         protected_domains: vec!["bank.example".to_owned()],
         overrides: Overrides::default(),
+        block_lists: Vec::new(),
     };
     let judge = Judge { authenticator, policy };
     for name in ["rsa2048", "ed25519"] {
@@ -59,6 +61,6 @@ async fn judged(judge: &Judge, message: &[u8]) {
     let client_ip = "192.0.2.1".parse().expect("an address");
     let envelope = Envelope::new(client_ip, "mail.bookshop.example", "b@bookshop.example", &[]).expect("an envelope");
     let terms = Terms { patience: Patience::Left, within: DEADLINE, now: SystemTime::now() };
-    let report = judge.report("m", &Arrived::over_smtp(envelope, message), terms, async { Vec::new() }).await;
+    let report = judge.report("m", &Arrived::over_smtp(envelope, message), terms, async { Seen::default() }).await;
     assert_eq!((report.spf, report.dkim, report.dmarc, report.disposition), ("pass", "pass", "pass", "deliver"));
 }

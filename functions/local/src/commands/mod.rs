@@ -5,6 +5,7 @@ pub mod calendar;
 pub mod callers;
 pub mod domains;
 pub mod incident;
+pub mod judge_stdin;
 pub mod keys;
 pub mod loadtest;
 pub mod posture;
@@ -18,7 +19,6 @@ pub mod verify;
 use std::{error::Error, io};
 
 use clap::{Parser, Subcommand};
-use gatepost_inspect_attachment::child;
 
 use crate::{backtest, settings::Settings};
 
@@ -69,7 +69,7 @@ enum Command {
     /// Measure what the scan of many series costs, by the real code against an embedded table
     Simulate(simulate::Args),
     #[command(name = JUDGE_STDIN, hide = true)]
-    JudgeStdin,
+    JudgeStdin(judge_stdin::Args),
 }
 
 /// Runs one command.
@@ -96,7 +96,7 @@ pub fn run(cli: Cli) -> Result<(), CommandError> {
             Ok(backtest::run(&args, &mut io::stdout().lock())?)
         }
         Some(Command::Simulate(args)) => block_on(simulate::run(args)),
-        Some(Command::JudgeStdin) => Ok(child::run_child(io::stdin().lock(), io::stdout().lock())?),
+        Some(Command::JudgeStdin(args)) => judge_stdin::run(&args),
     }
 }
 

@@ -7,7 +7,12 @@ use std::{
     time::Duration,
 };
 
-use gatepost::{envelope::Envelope, finding::Finding, io::authentication::Authenticator};
+use gatepost::{
+    envelope::Envelope,
+    finding::Finding,
+    inspection::{Inspection, Seen},
+    io::authentication::Authenticator,
+};
 use gatepost_inspect_attachment::child::judge_in_child;
 use gatepost_verify_inbound::{
     MAX_MESSAGE_OCTETS, VerifierConfig,
@@ -100,10 +105,10 @@ fn as_stored<'m>(event: &Path, stored: &'m [u8]) -> Result<(String, Result<Arriv
     Ok((receipt.message_id.to_string(), Arrived::read(stored, receipt, &receipt.recipients)))
 }
 
-async fn inspect(message: &[u8]) -> Vec<Finding> {
+async fn inspect(message: &[u8]) -> Seen {
     match std::env::current_exe() {
-        Ok(program) => judge_in_child(&program, JUDGE_STDIN, message, INSPECTION_WITHIN).await.findings,
-        Err(_) => gatepost::inspection::Inspection::failed("this program cannot be found").findings,
+        Ok(program) => judge_in_child(&program, JUDGE_STDIN, message, INSPECTION_WITHIN).await.into_seen(),
+        Err(_) => Inspection::failed("this program cannot be found").into_seen(),
     }
 }
 

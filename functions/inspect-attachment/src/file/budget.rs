@@ -1,0 +1,169 @@
+//! How much is unpacked of all files of a message: found by unpacking within limits, not by believing what archives say.
+
+use std::{fmt, io::Read};
+
+/// Files that hold files, one within the other.
+pub const MAX_DEPTH: usize = 4;
+
+/// Files in all archives of a message.
+pub const MAX_ENTRIES: usize = 1_000;
+
+/// Octets that all archives of a message unpack to, one within the other.
+pub const MAX_UNPACKED_OCTETS: u64 = 50 << 20;
+
+/// How many times its packed size a file may have. Only that of files that unpack to more than [`RATIO_COUNTS_FROM`]
+/// octets counts: a white page packs a thousandfold.
+pub const MAX_RATIO: u64 = 100;
+
+/// See [`MAX_RATIO`].
+pub const RATIO_COUNTS_FROM: u64 = 10 << 20;
+
+/// Octets of streams that are only measured, and of which nothing is kept.
+pub const MAX_MEASURED_OCTETS: u64 = 400 << 20;
+
+/// Octets that are unpacked at once.
+const PIECE: usize = 64 * 1024;
+
+/// The limit at which unpacking was given up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Limit {
+    Octets,
+    Measured,
+    Entries,
+    Depth,
+    Ratio,
+    /// Of a PDF file.
+    Objects,
+}
+
+impl fmt::Display for Limit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Octets => write!(f, "unpacks to more than {} MB", MAX_UNPACKED_OCTETS >> 20),
+            Self::Measured => write!(f, "has streams of more than {} MB", MAX_MEASURED_OCTETS >> 20),
+            Self::Entries => write!(f, "holds more than {MAX_ENTRIES} files"),
+            Self::Depth => write!(f, "holds archives within archives deeper than {MAX_DEPTH}"),
+            Self::Ratio => write!(f, "unpacks to more than {MAX_RATIO} times its size"),
+            Self::Objects => write!(f, "has more objects than are looked at"),
+        }
+    }
+}
+
+/// What is left of the limits for all files of a message.
+#[derive(Debug, Clone, Copy)]
+pub struct Budget {
+    octets_left: u64,
+    measured_left: u64,
+    entries_left: usize,
+}
+
+impl Default for Budget {
+    fn default() -> Self {
+        Self { octets_left: MAX_UNPACKED_OCTETS, measured_left: MAX_MEASURED_OCTETS, entries_left: MAX_ENTRIES }
+    }
+}
+
+impl Budget {
+    /// Counts one more file of an archive.
+    ///
+    /// # Errors
+    /// [`Limit::Entries`].
+    pub fn take_entry(&mut self) -> Result<(), Limit> {
+        self.entries_left = self.entries_left.checked_sub(1).ok_or(Limit::Entries)?;
+        Ok(())
+    }
+
+    /// Counts octets that are kept.
+    ///
+    /// # Errors
+    /// [`Limit::Octets`].
+    pub fn take_octets(&mut self, octets: usize) -> Result<(), Limit> {
+        self.octets_left = self.octets_left.checked_sub(octets as u64).ok_or(Limit::Octets)?;
+        Ok(())
+    }
+
+    /// Reads `unpacking` to its end, or to where it is damaged: what came out before counts as well. `packed` is the number of
+    /// octets that it reads from.
+    ///
+    /// # Errors
+    /// [`Limit::Octets`] or [`Limit::Ratio`].
+    pub fn unpack(&mut self, packed: usize, unpacking: impl Read) -> Result<Vec<u8>, Limit> {
+        let mut unpacked = Vec::new();
+        pieces(packed, unpacking, |piece| {
+            self.take_octets(piece.len())?;
+            unpacked.extend_from_slice(piece);
+            Ok(())
+        })?;
+        Ok(unpacked)
+    }
+
+    /// As [`Self::unpack`], for what nobody looks into: only a bomb is noticed.
+    ///
+    /// # Errors
+    /// [`Limit::Measured`] or [`Limit::Ratio`].
+    pub fn measure(&mut self, packed: usize, unpacking: impl Read) -> Result<(), Limit> {
+        pieces(packed, unpacking, |piece| {
+            self.measured_left = self.measured_left.checked_sub(piece.len() as u64).ok_or(Limit::Measured)?;
+            Ok(())
+        })
+    }
+}
+
+/// Whether so many octets out of so few are a bomb.
+#[must_use]
+pub fn is_excessive(packed: u64, unpacked: u64) -> bool {
+    RATIO_COUNTS_FROM < unpacked && packed.saturating_mul(MAX_RATIO) < unpacked
+}
+
+fn pieces(
+    packed: usize,
+    mut unpacking: impl Read,
+    mut take: impl FnMut(&[u8]) -> Result<(), Limit>,
+) -> Result<(), Limit> {
+    let (mut piece, mut total) = (vec![0; PIECE], 0_u64);
+    while let Ok(read @ 1..) = unpacking.read(&mut piece) {
+        take(piece.get(..read).unwrap_or_default())?;
+        total += read as u64;
+        if is_excessive(packed as u64, total) {
+            return Err(Limit::Ratio);
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::repeat;
+
+    #[test]
+    fn each_limit_ends_the_reading() {
+        for (packed, octets, expected) in [
+            (1, RATIO_COUNTS_FROM, Ok(RATIO_COUNTS_FROM)),
+            (1, RATIO_COUNTS_FROM + 1, Err(Limit::Ratio)),
+            (1 << 20, MAX_UNPACKED_OCTETS, Ok(MAX_UNPACKED_OCTETS)),
+            (1 << 20, MAX_UNPACKED_OCTETS + 1, Err(Limit::Octets)),
+        ] {
+            let unpacked = Budget::default().unpack(packed, repeat(0).take(octets)).map(|octets| octets.len() as u64);
+            assert_eq!(unpacked, expected, "{octets} octets from {packed}");
+        }
+        for (octets, expected) in [
+            (MAX_MEASURED_OCTETS, Ok(())),
+            (MAX_MEASURED_OCTETS + 1, Err(Limit::Measured)),
+            (1 << 40, Err(Limit::Measured)),
+        ] {
+            assert_eq!(Budget::default().measure(50 << 20, repeat(0).take(octets)), expected, "{octets} octets");
+        }
+    }
+
+    #[test]
+    fn a_budget_is_for_everything_together() {
+        let mut budget = Budget::default();
+        let half = MAX_UNPACKED_OCTETS / 2;
+        let found: Vec<_> =
+            (0..3).map(|_| budget.unpack(1 << 20, repeat(0).take(half)).map(|octets| octets.len() as u64)).collect();
+        assert_eq!(found, [Ok(half), Ok(half), Err(Limit::Octets)]);
+        let entries = (0..=MAX_ENTRIES).map(|_| budget.take_entry()).filter(Result::is_err).count();
+        assert_eq!(entries, 1);
+    }
+}

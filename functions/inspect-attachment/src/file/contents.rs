@@ -1,0 +1,74 @@
+//! What was found in one file, before anybody says where the file stands.
+
+use std::borrow::Cow;
+
+use gatepost::finding::Severity;
+
+use super::budget::Limit;
+
+/// What one reader of a format found.
+#[derive(Debug, Default)]
+pub(crate) struct Contents<'a> {
+    pub(crate) remarks: Vec<Remark>,
+    pub(crate) inner: Vec<Inner<'a>>,
+    /// Addresses as the file has them.
+    pub(crate) links: Vec<String>,
+}
+
+/// A finding without a place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Remark {
+    pub(crate) code: &'static str,
+    pub(crate) severity: Severity,
+    pub(crate) detail: String,
+}
+
+/// A file within the file.
+#[derive(Debug)]
+pub(crate) struct Inner<'a> {
+    /// As programs may read it: most have one, some have none.
+    pub(crate) names: Vec<String>,
+    /// `None` when only its name can be judged.
+    pub(crate) content: Option<Cow<'a, [u8]>>,
+}
+
+impl<'a> Contents<'a> {
+    pub(crate) fn remark(&mut self, code: &'static str, severity: Severity, detail: impl Into<String>) {
+        let remark = Remark { code, severity, detail: detail.into() };
+        if !self.remarks.contains(&remark) {
+            self.remarks.push(remark);
+        }
+    }
+
+    pub(crate) fn exceeded(&mut self, limit: Limit) {
+        self.remark("archive_limit_exceeded", Severity::Quarantine, format!("the file {limit}"));
+    }
+
+    /// The archive holds what nobody without its password can look into.
+    pub(crate) fn encrypted(&mut self) {
+        let detail = "the archive needs a password, so its files cannot be inspected";
+        self.remark("encrypted_archive", Severity::Quarantine, detail);
+    }
+
+    /// Something is packed in a way that is not known here.
+    pub(crate) fn unopened(&mut self, packing: &str) {
+        let detail = format!("its files are packed in a way that is not opened here: {packing}");
+        self.remark("archive_not_opened", Severity::Review, detail);
+    }
+
+    pub(crate) fn file(&mut self, name: impl Into<String>, content: impl Into<Cow<'a, [u8]>>) {
+        self.inner.push(Inner { names: vec![name.into()], content: Some(content.into()) });
+    }
+
+    pub(crate) fn named(&mut self, name: impl Into<String>) {
+        self.inner.push(Inner { names: vec![name.into()], content: None });
+    }
+
+    /// Another mention of a link that is known says nothing new.
+    pub(crate) fn link(&mut self, text: impl Into<String>) {
+        let text = text.into();
+        if self.links.last() != Some(&text) {
+            self.links.push(text);
+        }
+    }
+}

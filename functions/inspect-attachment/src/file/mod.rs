@@ -1,0 +1,311 @@
+//! One file, judged by its names, its declared type and its octets, and so is every file in it.
+
+pub mod budget;
+mod calendar;
+mod compressed;
+mod contents;
+pub mod kind;
+mod markup;
+pub mod name;
+mod octets;
+mod office;
+mod one_note;
+mod pdf;
+mod rar;
+mod seven_zip;
+mod tar;
+mod web;
+mod zip;
+
+use gatepost::finding::{Finding, Severity};
+
+use self::{
+    budget::{Budget, Limit, MAX_DEPTH},
+    contents::{Contents, Inner},
+    kind::{Danger, Kind},
+    name::{FileName, claimed_by_type},
+    zip::Archive,
+};
+
+/// The industry's harmless test string (EICAR), in two parts: this source is a file too.
+const TEST_STRING: [&[u8]; 2] = [b"X5O!P%@AP[4\\PZX54(P^)7CC)7}$EICAR-STANDARD", b"-ANTIVIRUS-TEST-FILE!$H+H*"];
+
+/// Characters of a place that a finding shows.
+const MAX_LOCATION: usize = 300;
+
+/// Where a file stands in its message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// A text that the mail program shows: a shell script pasted into a letter does not run.
+    Body,
+    Attachment,
+}
+
+/// One file with all that is said about it.
+#[derive(Debug, Clone, Copy)]
+pub struct File<'a> {
+    /// The part path, as findings show it.
+    pub location: &'a str,
+    /// Programs differ in which of several names they use, so each is judged.
+    pub names: &'a [FileName],
+    /// `type/subtype`, lower case; empty when nothing is declared.
+    pub declared: &'a str,
+    pub content: &'a [u8],
+    pub role: Role,
+}
+
+/// What a file, and all that is in it, led to.
+#[derive(Debug, Default)]
+pub struct Inspected {
+    pub findings: Vec<Finding>,
+    pub links: Vec<Link>,
+}
+
+/// An address in a file, as the file has it: not normalised, and maybe no address at all.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Link {
+    pub text: String,
+    pub location: String,
+}
+
+/// Judges `file` and every file in it, within what is left of `budget`.
+#[must_use]
+pub fn inspect_file(file: &File<'_>, budget: &mut Budget) -> Inspected {
+    let mut inspected = Inspected::default();
+    Look { file, kind: Kind::of(file.content), is_known: true }.into(1, budget, &mut inspected);
+    inspected
+}
+
+/// One look at one file.
+struct Look<'f, 'a> {
+    file: &'f File<'a>,
+    kind: Option<Kind>,
+    /// Of a file that could not be unpacked only the names are known.
+    is_known: bool,
+}
+
+impl Look<'_, '_> {
+    /// Recursive, and `depth` ends it.
+    fn into(self, depth: usize, budget: &mut Budget, inspected: &mut Inspected) {
+        inspected.findings.extend(self.by_name_and_kind());
+        if !self.is_known {
+            return;
+        }
+        let contents = self.contents(depth, budget);
+        let location = self.file.location;
+        let is_macro_free =
+            self.file.names.iter().any(|name| name.ends_in(&["docx", "xlsx", "pptx", "dotx", "xltx", "potx"]));
+        for remark in contents.remarks {
+            if remark.code != office::open::MACRO_ENABLED {
+                inspected.findings.push(Finding::new(remark.code, remark.severity, remark.detail).at(location));
+            } else if is_macro_free {
+                let detail =
+                    "the name is that of a document without macros, and the document is of a kind that may have some";
+                inspected.findings.push(Finding::new("type_mismatch", Severity::Review, detail).at(location));
+            }
+        }
+        let link = |text| Link { text, location: location.to_owned() };
+        inspected.links.extend(contents.links.into_iter().map(link));
+        for (number, inner) in (1..).zip(contents.inner) {
+            look_at_inner(&inner, number, location, depth + 1, budget, inspected);
+        }
+    }
+
+    fn by_name_and_kind(&self) -> Vec<Finding> {
+        let findings = [
+            self.test_string(),
+            self.dangerous(),
+            self.double_extension(),
+            self.right_to_left(),
+            self.blanks(),
+            self.mismatch(),
+        ];
+        findings.into_iter().flatten().collect()
+    }
+
+    /// What the reader of its format finds.
+    fn contents(&self, depth: usize, budget: &mut Budget) -> Contents<'_> {
+        let octets = self.file.content;
+        if self.is_container() && MAX_DEPTH < depth {
+            let mut contents = Contents::default();
+            contents.exceeded(Limit::Depth);
+            return contents;
+        }
+        match self.kind {
+            Some(Kind::Zip | Kind::JavaProgram | Kind::AndroidProgram) => zip_contents(octets, budget),
+            Some(Kind::Tar) => tar::read(octets, budget),
+            Some(kind @ (Kind::Gzip | Kind::Bzip2 | Kind::Xz)) => {
+                let name = self.file.names.first().map(FileName::shown).unwrap_or_default();
+                compressed::read(kind, octets, &name, budget)
+            }
+            Some(Kind::SevenZip) => seven_zip::read(octets, budget),
+            Some(Kind::Rar) => rar::read(octets, budget),
+            Some(Kind::Cabinet) => rar::read_cabinet(octets, budget),
+            Some(Kind::OtherArchive) => {
+                let mut contents = Contents::default();
+                contents.unopened("a format that is not known here");
+                contents
+            }
+            Some(Kind::OleDocument) => office::binary::read(octets, budget),
+            Some(Kind::OneNote) => one_note::read(octets, budget),
+            Some(Kind::Pdf) => pdf::read(octets, budget),
+            Some(Kind::Rtf) => office::rtf::read(octets, budget),
+            Some(Kind::Calendar) => calendar::read(octets, budget),
+            None if office::flat::is_document(octets) => office::flat::read(octets),
+            Some(Kind::Svg | Kind::Html) | None if self.is_page() => web::read(self.kind, octets),
+            None if self.is_table() => table_contents(octets),
+            _ => Contents::default(),
+        }
+    }
+
+    fn is_container(&self) -> bool {
+        matches!(
+            self.kind,
+            Some(
+                Kind::Zip
+                    | Kind::JavaProgram
+                    | Kind::AndroidProgram
+                    | Kind::Tar
+                    | Kind::Gzip
+                    | Kind::Bzip2
+                    | Kind::Xz
+                    | Kind::SevenZip
+                    | Kind::Rar
+                    | Kind::Cabinet
+                    | Kind::OleDocument
+                    | Kind::OneNote
+                    | Kind::Pdf
+                    | Kind::Rtf
+            )
+        )
+    }
+
+    /// What a browser opens, by content or else by name. Mail programs run nothing in the text that they show.
+    fn is_page(&self) -> bool {
+        let by_name =
+            || self.file.names.iter().any(|name| name.ends_in(&["htm", "html", "xhtml", "shtml", "xht", "svg"]));
+        self.file.role == Role::Attachment && (self.kind.is_some() || by_name() || self.file.declared == "text/html")
+    }
+
+    fn is_table(&self) -> bool {
+        self.file.names.iter().any(|name| name.ends_in(&["csv", "tsv", "slk", "txt"]))
+    }
+
+    /// The strictest thing that name or content does when opened, and in words how we know.
+    fn danger(&self) -> Option<(Danger, String)> {
+        let by_name = self.file.names.iter().filter_map(|name| {
+            let extension = name.dangerous_extension()?;
+            Some((name.danger()?, format!("its name ends in .{extension}")))
+        });
+        let by_content = self.kind.and_then(|kind| Some((kind.danger()?, format!("its content is {kind}"))));
+        by_name
+            .chain(by_content.filter(|(danger, _)| self.file.role == Role::Attachment || *danger == Danger::Executable))
+            .max_by_key(|(danger, _)| *danger)
+    }
+
+    fn dangerous(&self) -> Option<Finding> {
+        let (danger, why) = self.danger()?;
+        let (code, severity, what) = match danger {
+            Danger::Executable => ("executable_attachment", Severity::Reject, "a program"),
+            Danger::Script => ("script_attachment", Severity::Quarantine, "something that runs when it is opened"),
+            Danger::DiskImage => ("disk_image_attachment", Severity::Quarantine, "a disk image"),
+        };
+        Some(self.finding(code, severity, format!("the attachment is {what}: {why}")))
+    }
+
+    fn double_extension(&self) -> Option<Finding> {
+        let name = self.file.names.iter().find(|name| name.has_double_extension())?;
+        let detail = format!("the name {} hides what the file is behind a harmless extension", name.shown());
+        Some(self.finding("double_extension", Severity::Quarantine, detail))
+    }
+
+    fn right_to_left(&self) -> Option<Finding> {
+        self.file.names.iter().find(|name| name.turns_right_to_left())?;
+        let detail =
+            "the file name has a character that turns the reading direction, so its extension is shown elsewhere";
+        Some(self.finding("rtlo_file_name", Severity::Quarantine, detail))
+    }
+
+    fn blanks(&self) -> Option<Finding> {
+        let name = self.file.names.iter().find(|name| name.hides_behind_blanks())?;
+        let severity = if name.danger().is_some() { Severity::Quarantine } else { Severity::Review };
+        let detail = "so many blanks stand in the file name that its end is out of sight";
+        Some(self.finding("blanks_in_file_name", severity, detail))
+    }
+
+    fn test_string(&self) -> Option<Finding> {
+        let is_test =
+            self.file.content.strip_prefix(TEST_STRING[0]).is_some_and(|rest| rest.starts_with(TEST_STRING[1]));
+        let detail = "the attachment is the test file of virus scanners (EICAR)";
+        is_test.then(|| self.finding("virus_test_file", Severity::Reject, detail))
+    }
+
+    /// Left out for what is dangerous by its content: that finding is stricter and says more.
+    fn mismatch(&self) -> Option<Finding> {
+        let is_dangerous = self.kind.is_some_and(|kind| kind.danger().is_some());
+        if self.file.content.is_empty() || is_dangerous || self.kind == Some(Kind::AppleDouble) || !self.is_known {
+            return None;
+        }
+        self.broken_claim().map(|detail| self.finding("type_mismatch", Severity::Review, detail))
+    }
+
+    /// What the extension or else the declared type promises and the content does not keep.
+    fn broken_claim(&self) -> Option<String> {
+        let unfit = |claim: &[Option<Kind>]| !claim.contains(&self.kind);
+        let kind = self.kind.map_or_else(|| "not recognised".to_owned(), |kind| kind.to_string());
+        if let Some(name) = self.file.names.iter().find(|name| name.claims().is_some_and(unfit)) {
+            return Some(format!("the name {} does not fit the content, which is {kind}", name.shown()));
+        }
+        let declared = self.file.declared;
+        claimed_by_type(declared)
+            .is_some_and(unfit)
+            .then(|| format!("the declared type {declared} does not fit the content, which is {kind}"))
+    }
+
+    fn finding(&self, code: &'static str, severity: Severity, detail: impl Into<String>) -> Finding {
+        Finding::new(code, severity, detail).at(self.file.location)
+    }
+}
+
+fn look_at_inner(
+    inner: &Inner<'_>,
+    number: usize,
+    outer: &str,
+    depth: usize,
+    budget: &mut Budget,
+    inspected: &mut Inspected,
+) {
+    let names: Vec<FileName> =
+        inner.names.iter().filter(|name| !name.is_empty()).map(|name| FileName::new(name)).collect();
+    let shown = names.first().map_or_else(|| format!("({number})"), FileName::shown);
+    let location: String = format!("{outer}/{shown}").chars().take(MAX_LOCATION).collect();
+    let content = inner.content.as_deref().unwrap_or_default();
+    let file = File { location: &location, names: &names, declared: "", content, role: Role::Attachment };
+    let look = Look { file: &file, kind: Kind::of(content), is_known: inner.content.is_some() };
+    look.into(depth, budget, inspected);
+}
+
+fn zip_contents<'a>(octets: &'a [u8], budget: &mut Budget) -> Contents<'a> {
+    let archive = Archive::parse(octets);
+    if office::open::is_document(&archive) { office::open::read(&archive, budget) } else { zip::read(&archive, budget) }
+}
+
+/// A cell that Excel takes for a call of another program: `=program|'arguments'!cell`.
+fn table_contents<'a>(octets: &[u8]) -> Contents<'a> {
+    let mut contents = Contents::default();
+    let text = octets::text_of(octets);
+    let cells = text.split([',', ';', '\t', '\n', '\r']).map(|cell| cell.trim_start_matches([' ', '"']));
+    for cell in cells.filter(|cell| cell.starts_with(['=', '+', '-', '@'])) {
+        if let Some((program, topic)) = cell.split_once('|')
+            && topic.contains('!')
+        {
+            let program = program.trim_start_matches(['=', '+', '-', '@', ' ']);
+            let program = program.rsplit(|c: char| !c.is_ascii_alphanumeric() && !matches!(c, '.' | '\\' | '/')).next();
+            office::binary::linked_program(program.unwrap_or_default(), &mut contents);
+        }
+    }
+    contents
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -1,0 +1,269 @@
+//! Documents of Word, Excel and PowerPoint 97 to 2003, messages of Outlook, and objects that other files embed.
+
+use flate2::read::ZlibDecoder;
+use gatepost::finding::Severity;
+use memchr::{memchr_iter, memmem};
+
+use super::{
+    compound::{CompoundFile, MAGIC, Object},
+    macros::{Project, project},
+    package,
+};
+use crate::file::{
+    budget::{Budget, Limit},
+    contents::Contents,
+    octets::{slice, u16_at, usize_at, utf16_text},
+};
+
+/// Records that are followed within a stream.
+const MAX_RECORDS: usize = 500_000;
+
+/// Classes of objects that are documents themselves: charts, sheets, texts, slides, drawings.
+const DOCUMENT_CLASSES: &[[u8; 4]] = &[
+    [0x20, 0x08, 0x02, 0],
+    [0x21, 0x08, 0x02, 0],
+    [0x30, 0x08, 0x02, 0],
+    [0x32, 0x08, 0x02, 0],
+    [0x10, 0x08, 0x02, 0],
+    [0x11, 0x08, 0x02, 0],
+    [0x03, 0x08, 0x02, 0],
+    [0x00, 0x09, 0x02, 0],
+    [0x06, 0x09, 0x02, 0],
+    [0x9b, 0x4c, 0x75, 0xf4],
+    [0x10, 0x8d, 0x81, 0x64],
+    [0x11, 0x8d, 0x81, 0x64],
+    [0xf4, 0x55, 0x4f, 0xcf],
+    [0x13, 0x1a, 0x02, 0],
+    [0x14, 0x1a, 0x02, 0],
+    [0x65, 0xca, 0x01, 0xb8],
+];
+
+const EQUATION_CLASS: [u8; 4] = [0x02, 0xce, 0x02, 0];
+
+/// A link whose target is an address: opening the document fetches it.
+const URL_MONIKER: &[u8] = b"\xe0\xc9\xea\x79\xf9\xba\xce\x11\x8c\x82\x00\xaa\x00\x4b\xa9\x0b";
+
+/// What PowerPoint writes for a file that needs a password ([MS-PPT] §2.3.2).
+const ENCRYPTED_SLIDES: &[u8] = b"\xdf\xc4\xd1\xf3";
+
+pub(crate) fn read(octets: &[u8], budget: &mut Budget) -> Contents<'static> {
+    let mut contents = Contents::default();
+    let Some(file) = CompoundFile::parse(octets) else { return contents };
+    if let Err(limit) = read_file(&file, budget, &mut contents) {
+        contents.exceeded(limit);
+    }
+    contents
+}
+
+fn read_file(file: &CompoundFile<'_>, budget: &mut Budget, contents: &mut Contents<'static>) -> Result<(), Limit> {
+    if file.find("EncryptedPackage").is_some() {
+        encrypted(contents);
+        return Ok(());
+    }
+    macros(project(file, budget)?, contents);
+    for object in file.objects.iter().filter(|object| object.is_stream) {
+        match object.name.as_str() {
+            "WordDocument" => word(&file.stream(object, budget)?, contents),
+            "Workbook" | "Book" => excel(&file.stream(object, budget)?, contents),
+            "PowerPoint Document" => powerpoint(&file.stream(object, budget)?, budget, contents)?,
+            "Current User" if memmem::find(&file.stream(object, budget)?, ENCRYPTED_SLIDES).is_some() => {
+                encrypted(contents);
+            }
+            "\u{1}Ole10Native" => native(&file.stream(object, budget)?, contents),
+            "\u{1}Ole" => link(&file.stream(object, budget)?, contents),
+            _ => {}
+        }
+    }
+    for storage in file.objects.iter().skip(1).filter(|object| !object.is_stream) {
+        embedded(&storage.class, contents);
+    }
+    attachments(file, budget, contents)
+}
+
+pub(crate) fn macros(project: Project, contents: &mut Contents<'_>) {
+    if project == Project::Code {
+        contents.remark("macro_document", Severity::Quarantine, "the document has macros (VBA)");
+    }
+}
+
+pub(crate) fn encrypted(contents: &mut Contents<'_>) {
+    let detail = "the document needs a password, so it cannot be inspected";
+    contents.remark("encrypted_document", Severity::Quarantine, detail);
+}
+
+/// By the class of an embedded object. Charts and sheets are what documents are made of.
+pub(crate) fn embedded(class: &[u8; 16], contents: &mut Contents<'_>) {
+    let is = |first: &[u8; 4]| class.starts_with(first);
+    if class.iter().all(|octet| *octet == 0) || DOCUMENT_CLASSES.iter().any(is) {
+        return;
+    }
+    let detail = match is(&EQUATION_CLASS) {
+        true => "the document embeds an object of the equation editor, which is no longer maintained",
+        false => "the document embeds an object that another program opens",
+    };
+    contents.remark("embedded_object", Severity::Review, detail);
+}
+
+/// A file that a document brings along ([MS-OLEDS] §2.3.6).
+pub(crate) fn native(stream: &[u8], contents: &mut Contents<'static>) {
+    contents.remark("embedded_object", Severity::Review, "the document embeds a file");
+    let data = stream.get(4..).unwrap_or_default();
+    match package::parse(data) {
+        Some((names, file)) => contents.inner.push(package::inner(names, file)),
+        None => contents.file("", data.to_vec()),
+    }
+}
+
+fn link(stream: &[u8], contents: &mut Contents<'_>) {
+    let Some(at) = memmem::find(stream, URL_MONIKER) else { return };
+    let target = stream.get(at + URL_MONIKER.len() + 4..).map(utf16_text).unwrap_or_default();
+    let target = target.split('\0').next().unwrap_or_default().to_owned();
+    contents.remark(
+        "remote_object",
+        Severity::Quarantine,
+        "the document loads an object from elsewhere when it is opened",
+    );
+    contents.link(target);
+}
+
+fn word(stream: &[u8], contents: &mut Contents<'_>) {
+    const ENCRYPTED: u16 = 0x0100;
+    if u16_at(stream, 10).is_some_and(|flags| flags & ENCRYPTED != 0) {
+        encrypted(contents);
+    }
+    if memchr_iter(0x13, stream).any(|at| is_dde_field(stream.get(at + 1..).unwrap_or_default())) {
+        dde(contents);
+    }
+}
+
+pub(crate) fn dde(contents: &mut Contents<'_>) {
+    let detail = "a field of the document starts another program when it is updated (DDE)";
+    contents.remark("dde_field", Severity::Quarantine, detail);
+}
+
+/// Behind the mark of a field, in one octet a character or in two.
+fn is_dde_field(octets: &[u8]) -> bool {
+    let head = octets.get(..40).unwrap_or(octets);
+    let text: Vec<u8> = match head {
+        [0, rest @ ..] => rest.iter().copied().step_by(2).collect(),
+        [_, 0, ..] => head.iter().copied().step_by(2).collect(),
+        _ => head.to_vec(),
+    };
+    let word = text.trim_ascii_start();
+    let is = |name: &[u8]| word.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name));
+    is(b"DDEAUTO") || is(b"DDE ")
+}
+
+/// Records of the workbook's globals and sheets ([MS-XLS] §2.4).
+fn excel(stream: &[u8], contents: &mut Contents<'_>) {
+    const FILE_PASS: u16 = 0x2f;
+    const BOUND_SHEET: u16 = 0x85;
+    const SUPPORTING_BOOK: u16 = 0x1ae;
+    let mut rest = stream;
+    for _ in 0..MAX_RECORDS {
+        let (Some(kind), Some(length)) = (u16_at(rest, 0), u16_at(rest, 2)) else { return };
+        let record = slice(rest, 4, usize::from(length)).unwrap_or_default();
+        match kind {
+            FILE_PASS => {
+                encrypted(contents);
+                // The records that follow are unreadable, but for those that say where the sheets are.
+            }
+            BOUND_SHEET if record.get(5) == Some(&1) => macro_sheet(contents),
+            SUPPORTING_BOOK if record.contains(&3) && record.get(2..4) != Some(&[1, 4]) => {
+                external_program(record, contents);
+            }
+            _ => {}
+        }
+        rest = rest.get(4 + usize::from(length)..).unwrap_or_default();
+    }
+}
+
+pub(crate) fn macro_sheet(contents: &mut Contents<'_>) {
+    contents.remark("macro_document", Severity::Quarantine, "the workbook has a sheet of macros (Excel 4.0)");
+}
+
+/// `program`, 0x03, `topic`: prices come this way too, and nobody gets those from a command line.
+fn external_program(record: &[u8], contents: &mut Contents<'_>) {
+    let letters: Vec<u8> = record.get(4..).unwrap_or_default().iter().copied().filter(|octet| *octet != 0).collect();
+    let program = letters.split(|octet| *octet == 3).next().unwrap_or_default();
+    linked_program(&String::from_utf8_lossy(program), contents);
+}
+
+/// Programs that start others.
+const SHELLS: [&str; 12] = [
+    "cmd",
+    "powershell",
+    "pwsh",
+    "mshta",
+    "rundll32",
+    "regsvr32",
+    "wscript",
+    "cscript",
+    "msiexec",
+    "certutil",
+    "bitsadmin",
+    "msexcel",
+];
+
+pub(crate) fn linked_program(program: &str, contents: &mut Contents<'_>) {
+    let program = program.to_ascii_lowercase();
+    let name = program.rsplit(['\\', '/']).next().unwrap_or_default();
+    let name = name.trim_start_matches(|c: char| !c.is_ascii_alphanumeric());
+    if SHELLS.contains(&name.strip_suffix(".exe").unwrap_or(name)) {
+        dde(contents);
+    } else {
+        let detail = "the workbook takes values from another program (DDE)";
+        contents.remark("dde_field", Severity::Review, detail);
+    }
+}
+
+/// Records, of which some are containers of others; objects and macros are packed ([MS-PPT] §2.10.34).
+fn powerpoint(stream: &[u8], budget: &mut Budget, contents: &mut Contents<'static>) -> Result<(), Limit> {
+    const OBJECT_STORAGE: u16 = 0x1011;
+    let mut rest = stream;
+    for _ in 0..MAX_RECORDS {
+        let (Some(version), Some(kind), Some(length)) = (u16_at(rest, 0), u16_at(rest, 2), usize_at(rest, 4)) else {
+            break;
+        };
+        let body = rest.get(8..).unwrap_or_default();
+        if version & 0x0f == 0x0f {
+            rest = body;
+            continue;
+        }
+        let (record, next) = body.split_at_checked(length).unwrap_or((body, &[]));
+        if kind == OBJECT_STORAGE {
+            let storage = match version >> 4 {
+                0 => record.to_vec(),
+                _ => budget.unpack(record.len(), ZlibDecoder::new(record.get(4..).unwrap_or_default()))?,
+            };
+            if storage.starts_with(MAGIC) {
+                contents.file("", storage);
+            }
+        }
+        rest = next;
+    }
+    Ok(())
+}
+
+/// What a message of Outlook carries ([MS-OXMSG] §2.2.2).
+fn attachments(file: &CompoundFile<'_>, budget: &mut Budget, contents: &mut Contents<'static>) -> Result<(), Limit> {
+    let is_attachment = |object: &Object| !object.is_stream && object.name.starts_with("__attach_version1.0_");
+    for (at, _) in file.objects.iter().enumerate().filter(|(_, object)| is_attachment(object)) {
+        budget.take_entry()?;
+        let stream = |name: &str| file.within(at).find(|object| object.name.eq_ignore_ascii_case(name));
+        let data = stream("__substg1.0_37010102").map(|object| file.stream(object, budget)).transpose()?;
+        let name = stream("__substg1.0_3707001F").or_else(|| stream("__substg1.0_3704001F"));
+        let name = name.map(|object| file.stream(object, budget)).transpose()?.map(|name| utf16_text(&name));
+        let name = name.unwrap_or_default();
+        match data {
+            Some(data) => contents.file(name, data),
+            None => contents.named(name),
+        }
+    }
+    Ok(())
+}
+
+/// The class of the object that is a file of its own.
+pub(crate) fn class_of(octets: &[u8]) -> Option<[u8; 16]> {
+    CompoundFile::parse(octets)?.objects.first().map(|root| root.class)
+}

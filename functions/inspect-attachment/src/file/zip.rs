@@ -1,0 +1,298 @@
+//! Zip archives (APPNOTE.TXT 6.3.10): what the directory says, what the entries hold, and where readers would disagree.
+
+use std::borrow::Cow;
+
+use bzip2_rs::DecoderReader;
+use flate2::read::DeflateDecoder;
+use gatepost::finding::Severity;
+use memchr::memmem;
+
+use super::{
+    budget::{Budget, Limit, MAX_ENTRIES},
+    contents::{Contents, Inner},
+    octets::{slice, u16_at, u64_at, usize_at},
+};
+
+const LOCAL_HEADER: &[u8] = b"PK\x03\x04";
+const CENTRAL_HEADER: &[u8] = b"PK\x01\x02";
+const END_OF_DIRECTORY: &[u8] = b"PK\x05\x06";
+
+/// The end record is 22 bytes and a comment of at most 65,535.
+const END_RECORD_WITHIN: usize = 22 + 65_535;
+
+/// Entries of an Office document, most of which are slides and pictures; those that are opened count as files.
+const MAX_PARTS: usize = 20_000;
+
+/// Octets of a name that are judged, from its end, where the extension is. No system takes longer ones.
+const MAX_NAME: usize = 256;
+
+/// One file as the directory or its local header describes it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Entry<'a> {
+    flags: u16,
+    method: u16,
+    pub(crate) name: &'a [u8],
+    extra: &'a [u8],
+    pub(crate) packed_size: usize,
+    pub(crate) unpacked_size: usize,
+    /// Of the local header, from the beginning of the archive.
+    offset: usize,
+}
+
+/// An archive whose directory was found.
+#[derive(Debug)]
+pub(crate) struct Archive<'a> {
+    octets: &'a [u8],
+    pub(crate) entries: Vec<Entry<'a>>,
+    /// Where the archive begins: data may stand before it.
+    start: usize,
+    is_cut: bool,
+}
+
+/// The octets of one entry.
+#[derive(Debug)]
+pub(crate) enum Unpacked<'a> {
+    Octets(Cow<'a, [u8]>),
+    Encrypted,
+    /// By its method (§4.4.5).
+    Unknown(u16),
+    Missing,
+}
+
+impl<'a> Archive<'a> {
+    /// Reads the directory, or the local headers where there is none: some programs open that as well.
+    pub(crate) fn parse(octets: &'a [u8]) -> Self {
+        let place = directory_place(octets);
+        let start = place.as_ref().map_or(0, |place| place.archive_at);
+        let directory = place.and_then(|place| octets.get(place.start..place.end)).unwrap_or_default();
+        let mut entries: Vec<_> = directory_entries(directory).take(MAX_PARTS + 1).collect();
+        if entries.is_empty() {
+            entries = local_entries(octets).take(MAX_PARTS + 1).collect();
+        }
+        let is_cut = MAX_PARTS < entries.len();
+        Self { octets, entries, start, is_cut }
+    }
+
+    pub(crate) fn has(&self, name: &[u8]) -> bool {
+        self.entries.iter().any(|entry| entry.name.eq_ignore_ascii_case(name))
+    }
+
+    pub(crate) fn is_cut(&self) -> bool {
+        self.is_cut
+    }
+
+    /// # Errors
+    /// The limit that unpacking breaks.
+    pub(crate) fn unpack(&self, entry: &Entry<'a>, budget: &mut Budget) -> Result<Unpacked<'a>, Limit> {
+        let Some((header, packed)) = self.packed(entry) else { return Ok(Unpacked::Missing) };
+        if (entry.flags | header.flags) & 1 == 1 {
+            return Ok(Unpacked::Encrypted);
+        }
+        match entry.method {
+            0 => {
+                budget.take_octets(packed.len())?;
+                Ok(Unpacked::Octets(Cow::Borrowed(packed)))
+            }
+            8 => budget.unpack(packed.len(), DeflateDecoder::new(packed)).map(|octets| Unpacked::Octets(octets.into())),
+            12 => budget.unpack(packed.len(), DecoderReader::new(packed)).map(|octets| Unpacked::Octets(octets.into())),
+            method => Ok(Unpacked::Unknown(method)),
+        }
+    }
+
+    /// The local header and what stands behind it.
+    fn packed(&self, entry: &Entry<'a>) -> Option<(Entry<'a>, &'a [u8])> {
+        let at = self.start.checked_add(entry.offset)?;
+        let header = local_entry(self.octets, at)?;
+        let data = self.octets.get(at + 30 + header.name.len() + header.extra.len()..)?;
+        Some((header, data.get(..entry.packed_size).unwrap_or(data)))
+    }
+
+    /// Why two readers would see different files in this archive.
+    fn ambiguity(&self) -> Option<&'static str> {
+        let before = self.octets.get(..self.start).unwrap_or_default();
+        if before.starts_with(LOCAL_HEADER) {
+            return Some("another archive stands in front of it");
+        }
+        let read = self.entries.iter().take(MAX_ENTRIES);
+        let headers = read.filter_map(|entry| Some((entry, self.packed(entry)?.0)));
+        if headers.clone().any(|(entry, header)| entry.name != header.name) {
+            return Some("its directory gives a file another name than the file's own header");
+        }
+        let mut places: Vec<_> =
+            headers.map(|(entry, header)| (entry.offset, 30 + header.name.len() + entry.packed_size)).collect();
+        places.sort_unstable();
+        let overlap = places.windows(2).any(|pair| matches!(pair, [(at, length), (next, _)] if at + length > *next));
+        overlap.then_some("its files share their octets")
+    }
+}
+
+impl Entry<'_> {
+    pub(crate) fn is_folder(&self) -> bool {
+        self.name.ends_with(b"/")
+    }
+
+    pub(crate) fn text(&self) -> String {
+        let start = self.name.len().saturating_sub(MAX_NAME);
+        String::from_utf8_lossy(self.name.get(start..).unwrap_or_default()).into_owned()
+    }
+
+    /// The name, and what programs take for it that end at a zero octet or read the extra field of Info-ZIP (0x7075).
+    fn names(&self) -> Vec<String> {
+        let mut names = vec![self.text()];
+        if let Some(end) = self.name.iter().position(|&octet| octet == 0) {
+            names.push(String::from_utf8_lossy(self.name.get(..end).unwrap_or_default()).into_owned());
+        }
+        if let Some(name) = extra_field(self.extra, 0x7075).and_then(|field| field.get(5..)) {
+            names.push(String::from_utf8_lossy(name).into_owned());
+        }
+        names.dedup();
+        names
+    }
+}
+
+/// What an archive holds that is no document of Office.
+pub(crate) fn read<'a>(archive: &Archive<'a>, budget: &mut Budget) -> Contents<'a> {
+    let mut contents = Contents::default();
+    if let Some(why) = archive.ambiguity() {
+        let detail = format!("programs see different files in this archive: {why}");
+        contents.remark("ambiguous_archive", Severity::Quarantine, detail);
+    }
+    if MAX_ENTRIES < archive.entries.len() {
+        contents.exceeded(Limit::Entries);
+    }
+    if let Some(before) = archive.octets.get(..archive.start).filter(|before| before.starts_with(LOCAL_HEADER)) {
+        contents.file("(in front)", before);
+    }
+    for entry in archive.entries.iter().filter(|entry| !entry.is_folder()).take(MAX_ENTRIES) {
+        if let Err(limit) = read_entry(archive, entry, budget, &mut contents) {
+            contents.exceeded(limit);
+            break;
+        }
+    }
+    contents
+}
+
+fn read_entry<'a>(
+    archive: &Archive<'a>,
+    entry: &Entry<'a>,
+    budget: &mut Budget,
+    contents: &mut Contents<'a>,
+) -> Result<(), Limit> {
+    budget.take_entry()?;
+    let (content, outcome) = match archive.unpack(entry, budget) {
+        Ok(Unpacked::Octets(octets)) => (Some(octets), Ok(())),
+        Ok(Unpacked::Encrypted) => {
+            contents.encrypted();
+            (None, Ok(()))
+        }
+        Ok(Unpacked::Unknown(method)) => {
+            contents.unopened(&format!("zip method {method}"));
+            (None, Ok(()))
+        }
+        Ok(Unpacked::Missing) => (None, Ok(())),
+        Err(limit) => (None, Err(limit)),
+    };
+    // With its name alone as well: a program that is also a bomb is a program first.
+    contents.inner.push(Inner { names: entry.names(), content });
+    outcome
+}
+
+/// Whether an archive has this file, by its directory or as its first.
+pub(crate) fn has_entry(archive: &[u8], name: &[u8]) -> bool {
+    Archive::parse(archive).has(name)
+        || local_entry(archive, 0).is_some_and(|entry| entry.name.eq_ignore_ascii_case(name))
+}
+
+fn local_entry(archive: &[u8], at: usize) -> Option<Entry<'_>> {
+    let header = archive.get(at..)?.strip_prefix(LOCAL_HEADER)?;
+    let [name_length, extra_length] = [u16_at(header, 22)?, u16_at(header, 24)?].map(usize::from);
+    Some(Entry {
+        flags: u16_at(header, 2)?,
+        method: u16_at(header, 4)?,
+        name: slice(header, 26, name_length)?,
+        extra: slice(header, 26 + name_length, extra_length)?,
+        packed_size: usize_at(header, 14)?,
+        unpacked_size: usize_at(header, 18)?,
+        offset: at,
+    })
+}
+
+/// Without a directory the sizes may stand behind the data, so that each file ends where the next header begins.
+fn local_entries(archive: &[u8]) -> impl Iterator<Item = Entry<'_>> {
+    let mut headers = memmem::find_iter(archive, LOCAL_HEADER).peekable();
+    std::iter::from_fn(move || {
+        let at = headers.next()?;
+        let end = headers.peek().copied().unwrap_or(archive.len());
+        let entry = local_entry(archive, at)?;
+        let data_at = at + 30 + entry.name.len() + entry.extra.len();
+        let is_stated = 0 < entry.packed_size && entry.packed_size <= archive.len().saturating_sub(data_at);
+        let packed_size = if is_stated { entry.packed_size } else { end.saturating_sub(data_at) };
+        Some(Entry { packed_size, ..entry })
+    })
+}
+
+/// The entries of the central directory, as far as they can be followed.
+fn directory_entries(mut rest: &[u8]) -> impl Iterator<Item = Entry<'_>> {
+    std::iter::from_fn(move || {
+        let header = rest.strip_prefix(CENTRAL_HEADER)?;
+        let [name, extra, comment] = [24, 26, 28].map(|at| u16_at(header, at).map(usize::from));
+        let (name_end, extra_length) = (42 + name?, extra?);
+        let entry = Entry {
+            flags: u16_at(header, 4)?,
+            method: u16_at(header, 6)?,
+            name: header.get(42..name_end)?,
+            extra: slice(header, name_end, extra_length).unwrap_or_default(),
+            packed_size: usize_at(header, 16)?,
+            unpacked_size: usize_at(header, 20)?,
+            offset: usize_at(header, 38)?,
+        };
+        rest = header.get(name_end + extra_length + comment?..).unwrap_or_default();
+        Some(with_large_numbers(entry))
+    })
+}
+
+/// Numbers that do not fit stand in the extra field 0x0001, in this order (§4.5.3).
+fn with_large_numbers(mut entry: Entry<'_>) -> Entry<'_> {
+    const ELSEWHERE: usize = u32::MAX as usize;
+    let Some(field) = extra_field(entry.extra, 1) else { return entry };
+    let mut at = 0;
+    for number in [&mut entry.unpacked_size, &mut entry.packed_size, &mut entry.offset] {
+        if *number == ELSEWHERE {
+            *number = u64_at(field, at).and_then(|large| usize::try_from(large).ok()).unwrap_or(ELSEWHERE);
+            at += 8;
+        }
+    }
+    entry
+}
+
+fn extra_field(mut extra: &[u8], wanted: u16) -> Option<&[u8]> {
+    loop {
+        let (id, length) = (u16_at(extra, 0)?, usize::from(u16_at(extra, 2)?));
+        let field = slice(extra, 4, length)?;
+        if id == wanted {
+            return Some(field);
+        }
+        extra = extra.get(4 + length..)?;
+    }
+}
+
+struct DirectoryPlace {
+    start: usize,
+    end: usize,
+    archive_at: usize,
+}
+
+/// Found from the end record backwards by its size.
+fn directory_place(archive: &[u8]) -> Option<DirectoryPlace> {
+    let tail_at = archive.len().saturating_sub(END_RECORD_WITHIN);
+    let end = tail_at + memmem::rfind(archive.get(tail_at..)?, END_OF_DIRECTORY)?;
+    let record = archive.get(end..)?;
+    // The 64-bit end record and its locator stand between the directory and the end record (§4.3.14).
+    let directory_end = match end.checked_sub(20).and_then(|at| slice(archive, at, 4)) {
+        Some(b"PK\x06\x07") => end.checked_sub(76)?,
+        _ => end,
+    };
+    let (size, offset) = (usize_at(record, 12)?, usize_at(record, 16)?);
+    let start = directory_end.checked_sub(size)?;
+    Some(DirectoryPlace { start, end: directory_end, archive_at: start.saturating_sub(offset) })
+}
