@@ -310,7 +310,7 @@ mod tests {
     fn different_names_are_told_within_a_few_standard_errors_however_many() {
         for (names, most_off) in [(0, 0.0), (1, 0.0), (20, 0.15), (90, 0.2), (1_000, 0.3), (100_000, 0.3)] {
             // Two instances that see half of the names in common.
-            let crowds = [(0..names * 3 / 4), (names / 4..names)].map(|part| crowd_of_hashes(part));
+            let crowds = [(0..names * 3 / 4), (names / 4..names)].map(crowd_of_hashes);
             let found = standing(&crowds).distinct();
             let off = (found as f64 - f64::from(names)).abs();
             assert!(off <= f64::from(names) * most_off, "{found} instead of {names}");
