@@ -74,14 +74,8 @@ fn an_outage_is_silence_but_a_gap_is_nothing() {
 
 #[test]
 fn a_flood_is_seen_without_any_history() {
-    let bare = |total, limited| Observation {
-        total,
-        limited,
-        auth_fail: None,
-        top1: None,
-        distinct: None,
-        bucket: monday(),
-    };
+    let bare =
+        |total, limited| Observation { total, limited, auth_fail: None, top1: None, distinct: None, bucket: monday() };
     for (total, limited, kind) in
         [(499.0, None, None), (500.0, None, Some(Kind::Flood)), (200.0, Some(60.0), Some(Kind::Flood))]
     {
@@ -188,7 +182,8 @@ fn highest_at_the_change_of_the_clock(set_clock: impl Fn(&mut Model, Bucket)) ->
 
 #[test]
 fn summer_time_is_no_finding_on_the_clock_of_the_series() {
-    let in_berlin = highest_at_the_change_of_the_clock(|model, bucket| model.set_clock(minutes_ahead(&berlin(), bucket)));
+    let in_berlin =
+        highest_at_the_change_of_the_clock(|model, bucket| model.set_clock(minutes_ahead(&berlin(), bucket)));
     assert!(in_berlin < THRESHOLD, "{in_berlin}");
     let in_utc = highest_at_the_change_of_the_clock(|_, _| {});
     assert!(in_utc > in_berlin, "{in_utc} shows that the change matters");
@@ -238,4 +233,16 @@ fn a_series_that_dies_is_silence_at_once_and_in_the_end_its_new_normal() {
     assert_eq!(found(&mut model, (0..12).map(dead)), Some(Kind::Silence));
     (12..14 * 288).for_each(|offset| drop(model.observe(&dead(offset))));
     assert_eq!(found(&mut model, (14 * 288..21 * 288).map(dead)), None);
+}
+
+#[test]
+fn the_band_holds_what_is_usual_and_never_goes_below_zero() {
+    let (mut model, next) = after_days(15);
+    for offset in 0..2016 {
+        let (observation, band) = (usual(next.plus(offset)), model.band(next.plus(offset)));
+        assert!(0.0 <= band.low && band.low <= band.expected && band.expected <= band.high, "{band:?}");
+        assert!((band.low..=band.high).contains(&observation.total), "{observation:?} {band:?}");
+        assert!(band.high < 10.0 * band.expected + 10.0, "wide enough for anything: {band:?}");
+        model.observe(&observation);
+    }
 }

@@ -8,13 +8,15 @@ use super::extremes::BLOCK;
 use super::profile::{Expectation, Profile, WEEK};
 use super::signals::{Breadth, Change, Drift, Factors, Senders, Share, Traffic, Volume};
 use super::state::Saved;
-use super::{Channel, Explained, Judgement, Kind, Measure, Observation, Reading};
+use super::{Band, Channel, Explained, Judgement, Kind, Measure, Observation, Reading};
 use crate::bucket::Bucket;
 
 /// Excess over the usual extremes, in their spreads, that scores one half.
 const HALF_SCORE: f64 = 6.0;
+/// Excess up to which nobody asks which time scale stands out.
+const OF_NO_NOTE: f32 = 1.0;
 /// Buckets of history at which the band is still twice as wide: one day.
-const COLD_BUCKETS: f64 = 288.0;
+const COLD_BUCKETS: f32 = 288.0;
 /// The score of what needs no history.
 const CERTAIN: f64 = 0.9;
 /// How far a bucket may move what is learned, in standard deviations; less when it is in doubt.
@@ -109,21 +111,29 @@ impl Model {
         let (evidence, traffic) = self.evidence(elapsed, &counted);
         let excess = self.usual.excess(&evidence);
         let largest = excess.largest();
-        let mut judgement = Judgement { readings: Vec::with_capacity(5) };
-        if largest > 0.0 {
-            judgement.readings.extend(evidence.standouts(&excess).map(|standout| self.reading(&standout, &counted)));
-        } else {
-            judgement.readings.extend(evidence.latest(&excess).map(|standout| self.reading(&standout, &counted)));
-        }
-        judgement.readings.extend(self.certain(&counted));
-        judgement.readings.retain(|reading| reading.z.is_finite() && reading.expected.is_finite());
-        judgement.readings.sort_by(|a, b| b.score.total_cmp(&a.score));
+        let judgement = self.judgement(&evidence, &excess, largest <= OF_NO_NOTE, &counted);
         let goes_on = judgement.score() >= DOUBT;
         self.learn(&counted, &traffic, goes_on);
         self.usual.watch(&evidence);
         self.forget_what_is_over(goes_on, self.score(largest) >= DOUBT);
         self.advance(bucket);
         judgement
+    }
+
+    /// What is expected of a bucket, and how far its total may be from that without a finding by itself. Learns nothing.
+    #[must_use]
+    pub fn band(&self, bucket: Bucket) -> Band {
+        let excess = narrow(HALF_SCORE) * self.widening();
+        let limits = [self.usual.less.first_at(excess), self.usual.more.first_at(excess)];
+        let (expected, lowest, [low, high]) = match self.measure {
+            Measure::Gauge => (self.drift.expected(), f32::NEG_INFINITY, self.drift.bounds(limits)),
+            Measure::Count => {
+                let expected = self.profile.expect(self.minute(bucket)).mean;
+                (expected, 0.0, self.volume.bounds(expected, limits))
+            }
+        };
+        let low = low.min(expected).max(lowest);
+        Band { expected: expected.into(), low: low.into(), high: high.max(expected).into() }
     }
 
     /// Local minutes since Monday 00:00.
@@ -187,6 +197,22 @@ impl Model {
         (evidence, traffic)
     }
 
+    fn judgement(&self, evidence: &Evidence, excess: &Evidence, is_calm: bool, counted: &Counted) -> Judgement {
+        let mut readings = Vec::with_capacity(5);
+        evidence.for_each_standout(excess, is_calm, |standout| {
+            let reading = self.reading(&standout, counted);
+            if reading.z.is_finite() && reading.expected.is_finite() {
+                readings.push(reading);
+            }
+        });
+        let certain = self.certain(counted);
+        if !is_calm || certain.is_some() {
+            readings.extend(certain);
+            readings.sort_by(|a, b| b.score.total_cmp(&a.score));
+        }
+        Judgement { readings }
+    }
+
     fn reading(&self, standout: &Standout, counted: &Counted) -> Reading {
         let Standout { channel, z, excess, is_local } = *standout;
         let (expected, actual) = match channel {
@@ -214,7 +240,14 @@ impl Model {
             _ => return None,
         };
         let z = actual.sqrt().into();
-        Some(Reading { channel, kind: Kind::Flood, expected: expected.into(), actual: actual.into(), z, score: CERTAIN })
+        Some(Reading {
+            channel,
+            kind: Kind::Flood,
+            expected: expected.into(),
+            actual: actual.into(),
+            z,
+            score: CERTAIN,
+        })
     }
 
     fn learn(&mut self, counted: &Counted, traffic: &Traffic, in_doubt: bool) {
@@ -253,9 +286,13 @@ impl Model {
         }
     }
 
+    /// How much wider the band is than later.
+    fn widening(&self) -> f32 {
+        1.0 + COLD_BUCKETS / count(self.seen.max(1))
+    }
+
     fn score(&self, excess: f32) -> f64 {
-        let band = 1.0 + COLD_BUCKETS / f64::from(self.seen.max(1));
-        let excess = f64::from(excess) / band;
+        let excess = f64::from(excess / self.widening());
         if excess > 0.0 { excess / (excess + HALF_SCORE) } else { 0.0 }
     }
 
@@ -288,7 +325,7 @@ fn narrow(number: f64) -> f32 {
     number as f32
 }
 
-#[expect(clippy::cast_precision_loss, reason = "beyond 2^24 blocks a whole one more or less says nothing")]
-fn count(blocks: u32) -> f32 {
-    blocks as f32
+#[expect(clippy::cast_precision_loss, reason = "beyond 2^24 a whole one more or less says nothing")]
+fn count(buckets: u32) -> f32 {
+    buckets as f32
 }

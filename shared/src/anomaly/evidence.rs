@@ -96,24 +96,25 @@ impl Evidence {
         most.into_iter().fold(f32::NEG_INFINITY, |most, number| larger(number, most))
     }
 
-    /// Per channel heard of, the statistic with the largest of the numbers in `excess` that still goes on.
-    pub(super) fn standouts<'a>(&'a self, excess: &'a Self) -> impl Iterator<Item = Standout> + 'a {
-        CHANNELS.iter().filter_map(|(channel, slots, change)| {
+    /// Hands over, per channel heard of, the statistic with the largest of the numbers in `excess` that still goes on; of a calm
+    /// bucket that of the shortest time scale.
+    pub(super) fn for_each_standout(&self, excess: &Self, is_calm: bool, mut tell: impl FnMut(Standout)) {
+        for (channel, slots, change) in &CHANNELS {
+            let first = slots.start;
+            if !self.more[first].is_finite() {
+                continue;
+            }
+            if is_calm {
+                tell(Standout { channel: *channel, z: self.more[first], excess: excess.more[first], is_local: false });
+                continue;
+            }
             let more = strongest(&self.more, &excess.more, slots, *change);
             let less = strongest(&self.less, &excess.less, slots, *change);
-            let ((slot, excess), sign) = if less.1 > more.1 { (less, -1.0) } else { (more, 1.0) };
+            let (z, (slot, excess)) =
+                if less.1 > more.1 { (-self.less[less.0], less) } else { (self.more[more.0], more) };
             let is_local = *channel == Channel::Total && (4..7).contains(&slot);
-            let z = sign * if sign < 0.0 { self.less[slot] } else { self.more[slot] };
-            excess.is_finite().then_some(Standout { channel: *channel, z, excess, is_local })
-        })
-    }
-
-    /// Per channel heard of, the last bucket alone: enough while nothing stands out.
-    pub(super) fn latest<'a>(&'a self, excess: &'a Self) -> impl Iterator<Item = Standout> + 'a {
-        CHANNELS.iter().filter_map(|(channel, slots, _)| {
-            let (z, excess) = (self.more[slots.start], excess.more[slots.start]);
-            z.is_finite().then_some(Standout { channel: *channel, z, excess, is_local: false })
-        })
+            tell(Standout { channel: *channel, z, excess, is_local });
+        }
     }
 }
 
@@ -161,12 +162,18 @@ mod tests {
         evidence
     }
 
+    fn standouts(evidence: &Evidence, usual: &Usual) -> Vec<Standout> {
+        let mut standouts = Vec::new();
+        evidence.for_each_standout(&usual.excess(evidence), false, |standout| standouts.push(standout));
+        standouts
+    }
+
     #[test]
     fn the_direction_that_stands_out_gives_the_sign() {
         let usual = Usual::new();
         for (distances, z) in [([9.0, 1.0, 1.0, 1.0], 9.0), ([-9.0, 1.0, 1.0, 1.0], -9.0)] {
             let evidence = evidence(&distances, [0.0; 2]);
-            let standouts: Vec<Standout> = evidence.standouts(&usual.excess(&evidence)).collect();
+            let standouts = standouts(&evidence, &usual);
             assert_eq!(standouts.len(), 1, "only the channel that was heard of");
             assert_eq!((standouts[0].channel, standouts[0].z), (Channel::Top1, z));
         }
@@ -177,9 +184,9 @@ mod tests {
         let usual = Usual::new();
         for (quarter_hour, stands_out) in [(0.6, true), (0.4, false)] {
             let evidence = evidence(&[0.0, quarter_hour, 20.0, 20.0], [9.0, 0.0]);
-            let excess = usual.excess(&evidence);
-            assert!(excess.largest() > 10.0);
-            assert_eq!(evidence.standouts(&excess).any(|it| it.excess > 0.0), stands_out, "{quarter_hour}");
+            assert!(usual.excess(&evidence).largest() > 10.0);
+            let standouts = standouts(&evidence, &usual);
+            assert_eq!(standouts.iter().any(|it| it.excess > 0.0), stands_out, "{quarter_hour}");
         }
     }
 
@@ -187,6 +194,6 @@ mod tests {
     fn fewer_failures_trouble_nobody() {
         let mut evidence = Evidence::none();
         evidence.auth_fail(&[-20.0; 4], [0.0, 30.0]);
-        assert!(evidence.standouts(&Usual::new().excess(&evidence)).all(|it| it.excess < 0.0));
+        assert!(standouts(&evidence, &Usual::new()).iter().all(|it| it.excess < 0.0));
     }
 }

@@ -43,6 +43,12 @@ impl<const N: usize> Extremes<N> {
         excess
     }
 
+    /// The value of the first statistic that is `excess` spreads above its usual largest one.
+    pub(super) fn first_at(&self, excess: f32) -> f32 {
+        let mean = larger(self.mean[0], LEAST_MEAN);
+        mean + excess * larger(self.spread[0], LEAST_SPREAD + LEAST_RELATIVE_SPREAD * mean)
+    }
+
     pub(super) fn watch(&mut self, values: &[f32; N]) {
         let known = self.mean.iter().zip(&self.spread);
         for ((largest, value), (mean, spread)) in self.largest.iter_mut().zip(values).zip(known) {

@@ -27,7 +27,7 @@ mod state;
 pub use calendar::{Announced, Explained, Occasion};
 pub use detector::Model;
 pub use incident::{AlertEvent, Incident, Severity, State, Step, THRESHOLD, Watch, step};
-pub use judgement::{Judgement, Reading};
+pub use judgement::{Band, Judgement, Reading};
 pub use state::{ModelError, Packed};
 
 use crate::bucket::Bucket;

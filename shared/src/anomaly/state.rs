@@ -118,7 +118,8 @@ impl Model {
         model.stale = stale;
         sums(&mut model).try_for_each(|number| hot.take().map(|bytes| *number = f32::from_le_bytes(bytes)))?;
         squares(&mut model).try_for_each(|number| hot.take().map(|bytes| *number = f32::from_le_bytes(bytes)))?;
-        extremes(&mut model).try_for_each(|number| hot.take().map(|bytes| *number = fine(u16::from_le_bytes(bytes))))?;
+        extremes(&mut model)
+            .try_for_each(|number| hot.take().map(|bytes| *number = fine(u16::from_le_bytes(bytes))))?;
         unpack_profile(&mut model.profile, &packed.profile)?;
         if hot.0.is_empty() && model.is_sound() { Ok(model) } else { Err(ModelError::Damaged) }
     }
@@ -171,7 +172,8 @@ fn profile_of_one_part(packed: &[u8]) -> Result<Profile, ModelError> {
     let mut profile = Profile::new();
     let mut highest = 0.0;
     let Profile { week, week_weight, day, day_weight, level, .. } = &mut profile;
-    let numbers = std::iter::once(&mut highest).chain(week).chain(week_weight).chain(day).chain(day_weight).chain(level);
+    let numbers =
+        std::iter::once(&mut highest).chain(week).chain(week_weight).chain(day).chain(day_weight).chain(level);
     for number in numbers {
         *number = f32::from_le_bytes(bytes.take()?);
         if !(0.0..=LARGEST).contains(number) {
@@ -297,7 +299,8 @@ mod tests {
 
     #[test]
     fn of_the_first_version_the_profile_is_taken_over() {
-        let numbers: Vec<u8> = (0..600).flat_map(|index| if index < 169 { 7.0_f32 } else { 30.0 }.to_le_bytes()).collect();
+        let numbers: Vec<u8> =
+            (0..600).flat_map(|index| if index < 169 { 7.0_f32 } else { 30.0 }.to_le_bytes()).collect();
         let numbers = STANDARD_NO_PAD.encode(numbers);
         let stored = format!(r#"{{"version":1,"measure":"count","last":5900000,"seen":9000,"numbers":"{numbers}"}}"#);
         let model: Model = serde_json::from_str(&stored).expect("an older model");

@@ -42,8 +42,7 @@ impl Breadth {
         let heard = if seen.total > 0.0 { 1.0 } else { 0.0 };
         let off = heard * seen.off.clamp(-2.0 * FAR, 2.0 * FAR);
         self.off.take(elapsed, off, off.clamp(-FAR, FAR));
-        // The variance of a decaying sum decays twice as fast.
-        self.weight.take(elapsed.saturating_mul(2), heard, heard);
+        self.weight.take_variance(elapsed, heard);
         std::array::from_fn(|scale| self.off.0[scale] / self.weight.0[scale].max(1.0).sqrt())
     }
 

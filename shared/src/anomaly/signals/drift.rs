@@ -44,6 +44,11 @@ impl Drift {
         self.moments[1]
     }
 
+    /// The values that lie so many deviations below and above the mean.
+    pub(in crate::anomaly) fn bounds(&self, [below, above]: [f32; 2]) -> [f32; 2] {
+        [self.expected() - below * self.deviation(), self.expected() + above * self.deviation()]
+    }
+
     fn deviation(&self) -> f32 {
         let [_, mean, variance] = self.moments;
         variance.sqrt().max(1e-3 * mean.abs()).max(1e-9)

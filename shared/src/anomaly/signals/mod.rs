@@ -35,7 +35,15 @@ impl Windows {
     /// Ages the sums by `buckets`, gaps included, then adds what came in the last of them: `first` to the shortest,
     /// `later` to the others.
     fn take(&mut self, buckets: u32, first: f32, later: f32) {
-        let kept = kept(buckets);
+        self.add(kept(buckets), first, later);
+    }
+
+    /// Like `take`, for the variance of a sum, which decays twice as fast.
+    fn take_variance(&mut self, buckets: u32, value: f32) {
+        self.add(kept(buckets).map(|kept| kept * kept), value, value);
+    }
+
+    fn add(&mut self, kept: [f32; 4], first: f32, later: f32) {
         for ((sum, kept), value) in self.0.iter_mut().zip(kept).zip([first, later, later, later]) {
             *sum = *sum * kept + value;
         }

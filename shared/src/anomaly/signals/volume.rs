@@ -54,7 +54,8 @@ impl Volume {
             distances[scale] = distance(self.observed.0[scale], self.expected.0[scale], dispersions[scale]);
         }
         for scale in 0..3 {
-            distances[4 + scale] = distance(self.observed.0[scale], self.expected.0[scale] * recent, dispersions[scale]);
+            distances[4 + scale] =
+                distance(self.observed.0[scale], self.expected.0[scale] * recent, dispersions[scale]);
         }
         Seen { total, expected, dispersions, clipped, distances }
     }
@@ -89,6 +90,13 @@ impl Volume {
     /// The level of the last hours, in parts of the profile.
     pub(in crate::anomaly) fn recent(&self) -> f32 {
         self.local[0] / self.local[1]
+    }
+
+    /// The totals of one bucket that lie so many standard deviations below and above the expectation; the lower may be negative.
+    pub(in crate::anomaly) fn bounds(&self, expected: f32, [below, above]: [f32; 2]) -> [f32; 2] {
+        let [dispersion, ..] = self.dispersions();
+        let centre = stabilised(expected, dispersion);
+        [centre - below, centre + above].map(|value| unstabilised(value, dispersion))
     }
 
     /// How much a bucket says about a lasting change, as part of what it would say if its noise was Poisson.
@@ -132,9 +140,14 @@ mod tests {
 
     #[test]
     fn stabilising_makes_small_counts_roots_and_large_ones_logarithms_and_can_be_undone() {
-        for (count, dispersion, value) in [(0.0, 1e-4, 1.22), (100.0, 1e-4, 20.0), (1e6, 1.0, 15.2), (2e6, 1.0, 15.89)] {
+        for (count, dispersion, value) in [(0.0, 1e-4, 1.22), (100.0, 1e-4, 20.0), (1e6, 1.0, 15.2), (2e6, 1.0, 15.89)]
+        {
             assert_close(stabilised(count, dispersion), value, "stabilised");
-            assert_close(unstabilised(stabilised(count, dispersion), dispersion) / (count + 1.0), count / (count + 1.0), "undone");
+            assert_close(
+                unstabilised(stabilised(count, dispersion), dispersion) / (count + 1.0),
+                count / (count + 1.0),
+                "undone",
+            );
             assert_close(distance(count, 10.0, dispersion), value - stabilised(10.0, dispersion), "distance");
         }
     }
