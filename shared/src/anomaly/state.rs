@@ -16,8 +16,6 @@ use crate::bucket::Bucket;
 /// Changes with every change of the numbers or of their meaning. Of version 1 the profile is taken over; any other is begun anew.
 const VERSION: u8 = 2;
 const VERSION_OF_ONE_PART: u8 = 1;
-/// Bytes before the numbers of the hot part: version, measure, stale, unused, last, seen, ahead.
-const HEAD: usize = 14;
 /// The `last` of a model that has seen nothing.
 const NEVER: u32 = u32::MAX;
 /// No sum of a model is larger, since no count is larger than 1e12; nor is a sum of squares.
@@ -248,6 +246,9 @@ fn small(weight: f32) -> u8 {
 mod tests {
     use super::*;
     use crate::anomaly::Observation;
+
+    /// Bytes before the numbers of the hot part: version, measure, stale, unused, last, seen, ahead.
+    const HEAD: usize = 14;
 
     fn observation(bucket: Bucket, total: f64) -> Observation {
         let part = Some(total / 2.0);

@@ -53,16 +53,8 @@ impl Share {
 
 /// The arcsine of the root of a share, which makes its noise the same everywhere. Abramowitz and Stegun 4.4.46.
 fn angle(part: f32, whole: f32) -> f32 {
-    const SERIES: [f32; 8] = [
-        -0.001_262_49,
-        0.006_670_09,
-        -0.017_088_13,
-        0.030_891_88,
-        -0.050_174_3,
-        0.088_978_99,
-        -0.214_598_8,
-        1.570_796_3,
-    ];
+    const SERIES: [f32; 8] =
+        [-0.001_262_49, 0.006_670_09, -0.017_088_13, 0.030_891_88, -0.050_174_3, 0.088_978_99, -0.214_598_8, FRAC_PI_2];
     let x = ((part + 0.375) / (whole + 0.75)).clamp(0.0, 1.0).sqrt();
     let mut sum = 0.0;
     for term in SERIES {
