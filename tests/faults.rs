@@ -3,6 +3,10 @@
 use std::{
     io,
     net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::{Duration, SystemTime},
 };
 
@@ -12,10 +16,14 @@ use gatepost::{
     api_key::{ApiKey, ENTROPY_LEN, HashSecret},
     bucket::Bucket,
     io::{
-        counters::Counters,
+        caller_register::CallerRegister,
+        callers::Callers,
+        counters::{Counted, Counters, Urgency},
         key_register::{Grant, KeyRegister},
         keys::Keys,
+        rate_limits::{RateLimitError, RateLimits},
     },
+    rate_limit::Quota,
 };
 use gatepost_local::aws::dynamodb::DynamoDb;
 use serde_json::{Value, json};
@@ -41,6 +49,8 @@ enum Fault {
     Hang,
     /// Answers that the table has no throughput left.
     Throttle,
+    /// Answers that the partition of this key has none left.
+    ThrottleKey,
     /// Does what it is asked and loses the answer.
     LoseAnswers,
     /// Does what it is asked, and keeps the answer back until the fault ends.
@@ -48,6 +58,8 @@ enum Fault {
 }
 
 const THROTTLED: &str = r#"{"__type":"com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException","message":"dynamodb:gatepost partition 7 of table"}"#;
+
+const KEY_THROTTLED: &str = r#"{"__type":"com.amazonaws.dynamodb.v20120810#ThrottlingException","message":"Throughput exceeds the current capacity","throttlingReasons":[{"reason":"TableWriteKeyRangeThroughputExceeded","resource":"arn:aws:dynamodb:us-east-1:000000000000:table/gatepost"}]}"#;
 
 /// A `DynamoDB` endpoint of its own, and the way to it that can fail.
 struct FaultyTable {
@@ -57,6 +69,8 @@ struct FaultyTable {
     /// Through the fault.
     url: String,
     fault: watch::Sender<Fault>,
+    /// Connections that came so far.
+    connections: Arc<AtomicUsize>,
 }
 
 impl FaultyTable {
@@ -66,8 +80,9 @@ impl FaultyTable {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let url = format!("http://{}", listener.local_addr().expect("bound"));
         let (fault, watched) = watch::channel(Fault::None);
-        tokio::spawn(accept(listener, target, watched));
-        Self { direct: table.url(), _table: table, url, fault }
+        let connections = Arc::default();
+        tokio::spawn(accept(listener, target, watched, Arc::clone(&connections)));
+        Self { direct: table.url(), _table: table, url, fault, connections }
     }
 
     /// Connections that are open break, with whatever is under way on them.
@@ -76,8 +91,14 @@ impl FaultyTable {
     }
 }
 
-async fn accept(listener: TcpListener, target: SocketAddr, fault: watch::Receiver<Fault>) {
+async fn accept(
+    listener: TcpListener,
+    target: SocketAddr,
+    fault: watch::Receiver<Fault>,
+    connections: Arc<AtomicUsize>,
+) {
     while let Ok((client, _)) = listener.accept().await {
+        connections.fetch_add(1, Ordering::Relaxed);
         let mut fault = fault.clone();
         tokio::spawn(async move {
             let now = *fault.borrow_and_update();
@@ -102,26 +123,27 @@ async fn relay(mut client: TcpStream, target: SocketAddr, fault: Fault) -> io::R
         }
         Fault::Close => Ok(()),
         Fault::Hang => std::future::pending().await,
-        Fault::Throttle => throttle(client).await,
+        Fault::Throttle => throttle(client, THROTTLED).await,
+        Fault::ThrottleKey => throttle(client, KEY_THROTTLED).await,
         Fault::LoseAnswers | Fault::HoldAnswers => {
             until_answered(&mut client, &mut TcpStream::connect(target).await?).await
         }
     }
 }
 
-async fn throttle(mut client: TcpStream) -> io::Result<()> {
+async fn throttle(mut client: TcpStream, answer: &str) -> io::Result<()> {
     let mut request = Vec::new();
     while !is_whole(&request) {
         if client.read_buf(&mut request).await? == 0 {
             return Ok(());
         }
     }
-    let length = THROTTLED.len();
+    let length = answer.len();
     let head = format!(
         "HTTP/1.1 400 Bad Request\r\ncontent-type: application/x-amz-json-1.0\r\ncontent-length: {length}\r\n\
          connection: close\r\n\r\n"
     );
-    client.write_all(&[head.as_bytes(), THROTTLED.as_bytes()].concat()).await?;
+    client.write_all(&[head.as_bytes(), answer.as_bytes()].concat()).await?;
     client.shutdown().await
 }
 
@@ -265,7 +287,8 @@ async fn a_key_that_was_good_is_believed_for_a_quarter_of_an_hour_while_the_tabl
         assert_eq!(found, (of_known, Err("unavailable")), "after {minutes} minutes");
     }
     table.set(Fault::None);
-    assert_eq!(believed(&known, 16).await, good);
+    // A pause of the table's own is over by then.
+    assert_eq!(believed(&known, 17).await, good);
 }
 
 #[tokio::test]
@@ -342,9 +365,16 @@ async fn write_in_vain(stack: &Stack, table: &FaultyTable, fault: Fault) {
 #[tokio::test]
 async fn what_is_counted_while_a_write_is_under_way_is_part_of_the_next_one() {
     let table = FaultyTable::start().await;
-    let counters = Counters::new(table::client(&table.url), "writer".to_owned());
+    let counters = Counters::new(table::client(&table.url), "writer".to_owned(), HashSecret::new("secret"));
     let bucket = Bucket::parse("2026-11-23T02:10").expect("a time");
-    let count = || counters.count("signup/k1", &[Channel::Total], bucket);
+    let request = Counted {
+        series: "signup/k1",
+        channels: &[Channel::Total],
+        domain: None,
+        network: None,
+        urgency: Urgency::Soon,
+    };
+    let count = || counters.count(&request, bucket);
     let direct = &table.direct;
     let written = |total| async move { table::counted_at_last(direct, "signup/k1", &[("total", total)]).await };
     count();
@@ -394,4 +424,130 @@ async fn a_key_hashed_with_another_secret_is_unknown() {
     let headers = [("x-api-key", api_key.reveal()), ("content-type", "application/json".to_owned())];
     let headers = headers.each_ref().map(|(name, value)| (*name, value.as_str()));
     stack.send("POST", "/v1/validate", &headers, "{\"email\": \"nobody\"}").await.expect_status(401);
+}
+
+/// Sources that were refused too often are refused without a question to the table, which would be a 503 here.
+#[tokio::test]
+async fn a_flood_of_unknown_keys_costs_no_reads_once_its_source_is_known_for_it() {
+    let table = FaultyTable::start().await;
+    let failures = [("GATEPOST_LIMITS_FAILURES_PER_MINUTE", "8"), ("GATEPOST_LIMITS_TIMEOUT_MS", "1000")];
+    let stack = Stack::start_with(&["--dynamodb-endpoint", &table.url], &failures).await;
+    recovered(&stack).await;
+    let guess = async |n: u8, source: &str| {
+        let key = ApiKey::from_entropy([n; ENTROPY_LEN]).reveal();
+        let headers =
+            [("x-api-key", key.as_str()), ("content-type", "application/json"), ("x-local-source-ip", source)];
+        stack.send("POST", "/v1/validate", &headers, "{\"email\": \"nobody\"}").await.status.as_u16()
+    };
+    for n in 0..6 {
+        assert_eq!(guess(n, "192.0.2.7").await, 401);
+    }
+    table.set(Fault::Close);
+    for n in 10..40 {
+        assert_eq!(guess(n, "192.0.2.7").await, 429);
+    }
+    assert_eq!(guess(50, "192.0.2.8").await, 503);
+}
+
+/// How long the table is down in the middle of the load.
+const LONG_OUTAGE: Duration = Duration::from_secs(30);
+
+#[tokio::test]
+async fn thirty_seconds_without_the_table_in_the_middle_of_a_load_lose_no_count_and_heal_by_themselves() {
+    let table = FaultyTable::start().await;
+    let stack = warm_stack_on(&table, LARGE_BURST).await;
+    let before = table::counted_at_last(&table.direct, &series(&stack, "login"), &[]).await.get("total").copied();
+    let has_ended = watch::Sender::new(false);
+    let load = join_all(["signup", "newsletter", "login", "signup"].map(|flow| drive(&stack, flow, &has_ended)));
+    let outage = async {
+        sleep(Duration::from_secs(2)).await;
+        table.set(Fault::Throttle);
+        sleep(LONG_OUTAGE).await;
+        table.set(Fault::None);
+        recovered(&stack).await;
+        sleep(Duration::from_secs(1)).await;
+        has_ended.send_replace(true);
+    };
+    let (driven, ()) = tokio::join!(load, outage);
+    for (flow, statuses) in ["signup", "newsletter", "login", "signup"].iter().zip(&driven) {
+        // A local share is large enough here: who may go on does, the others are told to come back.
+        let expected: &[u16] = if *flow == "login" { &[200, 503] } else { &[200] };
+        assert!(statuses.iter().all(|status| expected.contains(status)), "{flow}: {statuses:?}");
+        assert_eq!(statuses.last(), Some(&200), "{flow} has not recovered");
+    }
+    assert!(driven[2].contains(&503), "login was not failed closed");
+    let answered = |index: usize| driven[index].iter().filter(|status| **status == 200).count() as u64;
+    for (flow, count) in [("signup", answered(0) + answered(3)), ("newsletter", answered(1))] {
+        let expected = [("total", count), ("reject", count)];
+        let counted = table::counted_at_last(&table.direct, &series(&stack, flow), &expected).await;
+        assert_eq!(counted, expected.map(|(channel, count)| (channel.to_owned(), count)).into(), "{flow}");
+    }
+    // Those of `login` before, and while it was asked whether the table is back.
+    let counted = table::counted_at_last(&table.direct, &series(&stack, "login"), &[]).await;
+    assert!(before.unwrap_or_default() + answered(2) <= counted["total"], "{counted:?}");
+}
+
+/// Statuses of one request after the other, until the load ends.
+async fn drive(stack: &Stack, flow: &str, has_ended: &watch::Sender<bool>) -> Vec<u16> {
+    let mut statuses = Vec::new();
+    while !*has_ended.borrow() {
+        statuses.push(ask(stack, flow).await.status.as_u16());
+        sleep(Duration::from_millis(150)).await;
+    }
+    statuses
+}
+
+#[tokio::test]
+async fn limits_leave_a_table_alone_that_has_not_answered_three_times() {
+    let table = FaultyTable::start().await;
+    let limits = RateLimits::new(table::client(&table.url));
+    let start = Bucket::parse("2026-11-23T02:10").expect("a time").start();
+    let ask = async |n: u64| {
+        let now = start + Duration::from_millis(n);
+        limits.admit("someone", Quota::new(600, 400), 1, now).await
+    };
+    table.set(Fault::Close);
+    let unavailable = |asked: Result<_, RateLimitError>| matches!(asked, Err(RateLimitError::Unavailable(_)));
+    assert!(unavailable(ask(0).await));
+    let of_one = table.connections.load(Ordering::Relaxed);
+    for n in 1..40 {
+        assert!(unavailable(ask(n).await), "{n}");
+    }
+    assert_eq!(table.connections.load(Ordering::Relaxed), 3 * of_one);
+    table.set(Fault::None);
+    assert!(unavailable(ask(41).await), "a pause has an end, not an exception");
+    ask(10_000).await.expect("it is asked again after a pause");
+}
+
+#[tokio::test]
+async fn a_caller_whose_partition_is_throttled_is_over_its_quota_and_the_table_is_not_down() {
+    let table = FaultyTable::start().await;
+    let stack = warm_stack_on(&table, LARGE_BURST).await;
+    table.set(Fault::ThrottleKey);
+    for flow in ["login", "signup"] {
+        let refused = ask(&stack, flow).await.expect_status(429);
+        assert_eq!(refused.header("retry-after"), "1");
+    }
+}
+
+#[tokio::test]
+async fn a_revoked_caller_stays_refused_however_long_the_table_fails() {
+    let table = FaultyTable::start().await;
+    let callers = Callers::new(table::client(&table.url), Duration::from_secs(60));
+    let start = Bucket::parse("2026-11-23T02:10").expect("a time").start();
+    let (revoked, other) = ("token:01234567:web", "token:01234567:shop");
+    let register = CallerRegister { table: table::client(&table.url) };
+    register.revoke(revoked, SystemTime::UNIX_EPOCH).await.expect("stored");
+    for id in [revoked, other] {
+        assert_eq!(callers.of_token(id, start).await.is_some(), id == other);
+    }
+    table.set(Fault::Close);
+    for minutes in [2, 14, 60, 600] {
+        let later = start + Duration::from_mins(minutes);
+        assert_eq!(callers.of_token(revoked, later).await, None, "after {minutes} minutes");
+        assert!(callers.of_token(other, later).await.is_some(), "after {minutes} minutes");
+    }
+    let listed = CallerRegister { table: table::client(&table.direct) }.list().await.expect("listed");
+    let listed: Vec<_> = listed.iter().map(|caller| (caller.id.as_str(), caller.revoked_s)).collect();
+    assert_eq!(listed, [(revoked, Some(0))]);
 }

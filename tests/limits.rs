@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use futures_util::{StreamExt, stream};
+use futures_util::{StreamExt, future::join_all, stream};
 use gatepost::{
     api_key::{ApiKey, ENTROPY_LEN},
     io::{
@@ -14,7 +14,7 @@ use serde_json::json;
 use tokio::time::{Instant, sleep};
 
 use crate::{
-    keys,
+    command_line, keys,
     stack::{Answer, Stack},
     table,
 };
@@ -182,4 +182,114 @@ async fn a_clients_own_quota_overrides_the_default() {
     hammer(&[&stack], &api_key.reveal(), 8, 24).await.expect_within(2, 16);
     assert_eq!(published_bound(&ask(&stack, &api_key.reveal()).await), 18);
     assert_eq!(published_bound(&ask(&stack, &stack.api_key).await), 5);
+}
+
+/// What one question says of its end user.
+async fn ask_for(stack: &Stack, client_ip: &str) -> Answer {
+    stack.validate(json!({"email": "nobody", "client_ip": client_ip})).await
+}
+
+fn client_ip_limits<'a>(rate: &'a str, burst: &'a str) -> [(&'static str, &'a str); 2] {
+    [("GATEPOST_LIMITS_CLIENT_IP_REQUESTS_PER_MINUTE", rate), ("GATEPOST_LIMITS_CLIENT_IP_BURST", burst)]
+}
+
+#[tokio::test]
+async fn an_end_user_who_floods_is_refused_and_costs_the_caller_and_its_other_end_users_nothing() {
+    let stack = Stack::start_with(&[], &client_ip_limits("1", "8")).await;
+    for (flooding, the_same, other) in
+        [("192.0.2.7", "::ffff:192.0.2.7", "192.0.2.8"), ("2001:db8:1:2::1", "2001:db8:1:2:ffff::9", "2001:db8:1:3::1")]
+    {
+        for _ in 0..6 {
+            ask_for(&stack, flooding).await.expect_status(200);
+        }
+        let left = |answer: &Answer| answer.header("ratelimit").split(';').nth(1).map(str::to_owned);
+        let before = left(&ask_for(&stack, other).await.expect_status(200));
+        for _ in 0..20 {
+            let refused = ask_for(&stack, the_same).await.expect_status(429);
+            assert!(refused.header("ratelimit").starts_with("\"client-ip\";r=0;t="), "{refused:?}");
+            assert_eq!(refused.header("ratelimit-policy"), "\"client-ip\";q=9;w=60");
+            assert!(refused.json()["detail"].as_str().is_some_and(|detail| detail.contains("of this client_ip")));
+        }
+        // The quota of the caller earns 200 a minute meanwhile, and loses the two that were admitted.
+        let number = |left: Option<String>| left.and_then(|r| r.strip_prefix("r=")?.parse::<u64>().ok()).expect("r=");
+        let after = left(&ask_for(&stack, other).await.expect_status(200));
+        assert!(number(before.clone()) <= number(after.clone()) + 1, "{before:?} and then {after:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_operator_changes_the_limits_of_a_running_caller_and_of_its_end_users() {
+    let stack = Stack::start_with(&[], &[("GATEPOST_AUTH_REFRESH_SECONDS", "1")]).await;
+    let id = id(&stack);
+    let arguments = ["callers", "--url", &stack.url, "set", &id, "--requests-per-minute", "7", "--burst", "400"]
+        .map(str::to_owned)
+        .into_iter()
+        .chain(["--client-ip-requests-per-minute", "5", "--client-ip-burst", "12"].map(str::to_owned))
+        .collect::<Vec<_>>();
+    let run = move || command_line::gatepost(&arguments.iter().map(String::as_str).collect::<Vec<_>>(), b"");
+    let output = tokio::task::spawn_blocking(run).await.expect("the command ends");
+    assert!(output.status.success() && output.stdout.is_empty(), "{output:?}");
+    let expected = "\"default\";q=407;w=60, \"client-ip\";q=17;w=60";
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while ask_for(&stack, "192.0.2.7").await.expect_status(200).header("ratelimit-policy") != expected {
+        assert!(Instant::now() < deadline, "still the limits of before");
+        sleep(Duration::from_millis(200)).await;
+    }
+}
+
+async fn guess(stack: &Stack, api_key: &str, source_ip: &str) -> Answer {
+    let headers = [("x-api-key", api_key), ("content-type", "application/json"), ("x-local-source-ip", source_ip)];
+    stack.send("POST", "/v1/validate", &headers, r#"{"email": "nobody"}"#).await
+}
+
+#[tokio::test]
+async fn who_guesses_keys_is_soon_told_nothing_more_and_locks_nobody_out() {
+    let stack = Stack::start_with(&[], &[("GATEPOST_LIMITS_FAILURES_PER_MINUTE", "8")]).await;
+    let unknown = |n: u8| ApiKey::from_entropy([n; ENTROPY_LEN]).reveal();
+    guess(&stack, &stack.api_key, "192.0.2.7").await.expect_status(200);
+    let mut statuses = Vec::new();
+    for n in 0..20 {
+        statuses.push(guess(&stack, &unknown(100 + n), "192.0.2.7").await.status.as_u16());
+    }
+    assert_eq!(statuses, [[401; 6].as_slice(), &[429; 14]].concat());
+    let refused = guess(&stack, "garbage", "192.0.2.7").await.expect_status(429);
+    assert_eq!(refused.header("ratelimit-policy"), "\"failures\";q=16;w=60");
+    assert!((1..=8).contains(&refused.header("retry-after").parse::<u64>().expect("seconds")));
+    // A client behind the same address is known; a guesser elsewhere has a limit of its own.
+    guess(&stack, &stack.api_key, "192.0.2.7").await.expect_status(200);
+    guess(&stack, &unknown(1), "192.0.2.8").await.expect_status(401);
+}
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// When each was admitted, for as long as the clients go on.
+async fn ask_for_a_minute(stack: &Stack, api_key: &str, started: Instant) -> Vec<Duration> {
+    let mut admitted = Vec::new();
+    while started.elapsed() < MINUTE {
+        let asked_at = started.elapsed();
+        match ask(stack, api_key).await.status.as_u16() {
+            200 => admitted.push(asked_at),
+            429 => sleep(Duration::from_millis(5)).await,
+            other => panic!("{other}"),
+        }
+    }
+    admitted
+}
+
+/// `cargo test --workspace -- --ignored`
+#[tokio::test]
+#[ignore = "takes two minutes and both cores"]
+async fn three_processes_with_sixty_four_clients_each_stay_within_the_bound_for_a_minute() {
+    for (rate, burst) in [(200, 140), (6_000, 600)] {
+        let first = stack_with(&[], rate, burst).await;
+        let shared = ["--dynamodb-endpoint", first.dynamodb.as_str()];
+        let (second, third) = (stack_with(&shared, rate, burst).await, stack_with(&shared, rate, burst).await);
+        let started = Instant::now();
+        let clients = [&first, &second, &third].into_iter().cycle().take(3 * 64);
+        let asked = clients.map(|stack| ask_for_a_minute(stack, &first.api_key, started));
+        let admitted: usize = join_all(asked).await.iter().map(Vec::len).sum();
+        println!("rate {rate}, burst {burst}: {admitted} admitted in a minute, {} published", rate + burst);
+        assert!(admitted as u64 <= rate + burst, "{admitted}");
+        assert!((rate + burst) * 4 / 5 <= admitted as u64, "{admitted}: the limit is not what held them up");
+    }
 }

@@ -16,6 +16,7 @@ mod inbound_faults;
 mod keys;
 mod knowledge;
 mod limits;
+mod load;
 mod objects;
 mod openapi;
 mod posture;

@@ -137,6 +137,16 @@ impl Function {
         timeout(PATIENCE, waiting.wait_for(idle)).await.expect("in time").expect("the sender is ours");
     }
 
+    /// Tells the instance to end, as Lambda does, and waits for that.
+    pub(crate) async fn end(&self) {
+        let mut child = self.child.lock().await;
+        let id = child.id().expect("it runs").to_string();
+        let told = Command::new("kill").args(["-TERM", &id]).status().await.expect("kill runs");
+        assert!(told.success(), "process {id} could not be told");
+        let ended = timeout(PATIENCE, child.wait()).await.expect("it ends in time").expect("waited for");
+        assert!(ended.success(), "{ended}:\n{}", self.log());
+    }
+
     /// What the extensions said when they registered.
     pub(crate) fn registered(&self) -> Vec<Value> {
         self.api.registered.borrow().clone()

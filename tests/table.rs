@@ -37,11 +37,11 @@ pub(crate) async fn put(endpoint: &str, pk: &str, attributes: &[(&str, u64)]) {
     }
 }
 
-/// What all writers counted in all buckets, by `<series>|<channel>`.
+/// What all writers counted in all buckets, by `<series>|<channel>`; without who stands behind it.
 pub(crate) async fn counted(endpoint: &str) -> BTreeMap<String, u64> {
     let mut counted = BTreeMap::new();
     for (name, value) in items(endpoint, "activity#").await.into_iter().flatten() {
-        if let Some(count) = value.as_n().ok().filter(|_| name.contains('|')) {
+        if let Some(count) = value.as_n().ok().filter(|_| name.contains('|') && !name.contains("|~")) {
             *counted.entry(name).or_default() += count.parse::<u64>().expect("counts are whole numbers");
         }
     }

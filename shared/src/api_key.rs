@@ -101,6 +101,13 @@ impl HashSecret {
         let tag = hmac::sign(&self.0, format!("pseudonym {text}").as_bytes());
         hex(tag.as_ref().get(..8).unwrap_or_default())
     }
+
+    /// A hash that is the same on all instances, and that nobody without the secret can aim at.
+    #[must_use]
+    pub fn hash(&self, text: &str) -> u64 {
+        let tag = hmac::sign(&self.0, format!("hash {text}").as_bytes());
+        tag.as_ref().iter().take(8).fold(0, |hash, octet| hash << 8 | u64::from(*octet))
+    }
 }
 
 /// Lower-case hexadecimal digits.

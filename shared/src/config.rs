@@ -41,6 +41,9 @@ settings! {
     AUTH_REFRESH_SECONDS = "GATEPOST_AUTH_REFRESH_SECONDS", "60";
     LIMITS_REQUESTS_PER_MINUTE = "GATEPOST_LIMITS_REQUESTS_PER_MINUTE", "200";
     LIMITS_BURST = "GATEPOST_LIMITS_BURST", "140";
+    LIMITS_CLIENT_IP_REQUESTS_PER_MINUTE = "GATEPOST_LIMITS_CLIENT_IP_REQUESTS_PER_MINUTE", "120";
+    LIMITS_CLIENT_IP_BURST = "GATEPOST_LIMITS_CLIENT_IP_BURST", "80";
+    LIMITS_FAILURES_PER_MINUTE = "GATEPOST_LIMITS_FAILURES_PER_MINUTE", "300";
     LIMITS_TIMEOUT_MS = "GATEPOST_LIMITS_TIMEOUT_MS", "150";
     VALIDATION_OVERRIDES = "GATEPOST_VALIDATION_OVERRIDES", "";
     DATA_REFRESH_SECONDS = "GATEPOST_DATA_REFRESH_SECONDS", "60";
@@ -169,8 +172,14 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         self.faults.push(format!("{}: {why}", setting.variable));
     }
 
+    /// Of a client.
     pub fn quota(&mut self) -> Quota {
         Quota::new(self.number(LIMITS_REQUESTS_PER_MINUTE, 1), self.number(LIMITS_BURST, 1))
+    }
+
+    /// Of an end user of a client.
+    pub fn client_ip_quota(&mut self) -> Quota {
+        Quota::new(self.number(LIMITS_CLIENT_IP_REQUESTS_PER_MINUTE, 1), self.number(LIMITS_CLIENT_IP_BURST, 1))
     }
 
     /// # Errors

@@ -12,8 +12,8 @@ async fn validate_answers_the_event_of_an_http_api() {
     let answer = validate.answer(&authenticated("validate.json", &account.stack)).await;
     for (name, expected) in [
         ("content-type", "application/json"),
-        ("ratelimit", "\"default\";r=104;t=1"),
-        ("ratelimit-policy", "\"default\";q=340;w=60"),
+        ("ratelimit", "\"default\";r=104;t=1, \"client-ip\";r=59;t=1"),
+        ("ratelimit-policy", "\"default\";q=340;w=60, \"client-ip\";q=200;w=60"),
     ] {
         assert_eq!(answer["headers"][name], expected, "{name}");
     }
@@ -27,17 +27,38 @@ async fn validate_answers_the_event_of_an_http_api() {
 }
 
 #[tokio::test]
-async fn validate_has_written_its_counters_when_the_sandbox_may_be_frozen() {
+async fn validate_has_written_seven_eighths_of_its_counters_when_the_sandbox_may_be_frozen_and_all_when_it_ends() {
     let account = Account::open(&[]).await;
     let validate = account.start_with("validate", Extensions::Served).await;
     let event = authenticated("validate.json", &account.stack);
-    for asked in 1..=3 {
+    let written = || async {
+        let counted = table::counted(&account.stack.dynamodb).await;
+        counted.get(&format!("signup/{}|total", id(&account.stack))).copied().unwrap_or_default()
+    };
+    for asked in 1..=20 {
         assert_eq!(http(&validate.answer(&event).await).0, 200);
         validate.may_be_frozen().await;
-        let counted = table::counted(&account.stack.dynamodb).await;
-        assert_eq!(counted.get(&format!("signup/{}|total", id(&account.stack))), Some(&asked));
+        let written = written().await;
+        assert!((asked - written) * 8 <= written && written <= asked, "{written} of {asked}");
     }
+    validate.end().await;
+    assert_eq!(written().await, 20);
     assert_eq!(validate.registered(), [json!({"name": "gatepost-counters", "events": ["INVOKE"]})]);
+}
+
+#[tokio::test]
+async fn guesses_are_written_with_the_end_of_the_instance_and_cause_no_write_of_their_own() {
+    let account = Account::open(&[]).await;
+    let validate = account.start_with("validate", Extensions::Served).await;
+    for _ in 0..5 {
+        assert_eq!(http(&validate.answer(&event("validate.json")).await).0, 401);
+        validate.may_be_frozen().await;
+    }
+    assert_eq!(table::counted(&account.stack.dynamodb).await, [].into());
+    validate.end().await;
+    let expected = [("validate/unknown|auth_fail", 5), ("validate/unknown|total", 5)];
+    let counted = table::counted(&account.stack.dynamodb).await;
+    assert_eq!(counted, expected.map(|(name, count)| (name.to_owned(), count)).into());
 }
 
 #[tokio::test]

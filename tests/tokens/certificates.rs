@@ -6,7 +6,10 @@ use base64::{
     Engine,
     engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
 };
-use gatepost::{client_certificate::ClientCertificate, io::callers::Callers};
+use gatepost::{
+    client_certificate::ClientCertificate,
+    io::caller_register::{CallerRegister, Change},
+};
 use ring::{
     digest::{SHA256, digest},
     rand::{SecureRandom, SystemRandom},
@@ -72,14 +75,18 @@ async fn a_bound_token_is_worth_nothing_without_its_certificate() {
     expect_refused(&ask(&stack, &[("authorization", &also_jkt), (LOCAL, &own.field())]).await, "another proof too");
 }
 
+async fn register(dynamodb: &str, id: &str) {
+    let register = CallerRegister { table: table::client(dynamodb) };
+    register.set(id, &Change { name: Some("web shop".to_owned()), ..Change::default() }).await.expect("stored");
+}
+
 #[tokio::test]
 async fn a_certificate_is_a_caller_once_it_is_registered_and_until_it_is_revoked() {
     let jwks = Jwks::start(Answers::Fails).await;
     let stack = stack(&jwks, &[("GATEPOST_AUTH_REFRESH_SECONDS", "1")]).await;
     let (known, unknown) = (Certificate::generate(), Certificate::generate());
     let parsed = ClientCertificate::parse(&known.pem).expect("a certificate");
-    let callers = Callers::new(table::client(&stack.dynamodb), Duration::from_secs(1));
-    callers.register(&parsed, "web shop").await.expect("stored");
+    register(&stack.dynamodb, &parsed.ids()[0]).await;
     ask(&stack, &[(LOCAL, &known.field())]).await.expect_status(200);
     let refused = ask(&stack, &[(LOCAL, &unknown.field())]).await.expect_status(401);
     assert_eq!(refused.header("www-authenticate"), "Bearer");
@@ -105,8 +112,8 @@ async fn while_the_table_is_down_tokens_and_known_certificates_go_by_the_policy_
     ];
     let stack = Stack::start_with(&["--dynamodb-endpoint", &owner.dynamodb], &trusted).await;
     let (known, unknown) = (Certificate::generate(), Certificate::generate());
-    let callers = Callers::new(table::client(&owner.dynamodb), Duration::from_secs(1));
-    callers.register(&ClientCertificate::parse(&known.pem).expect("a certificate"), "web shop").await.expect("stored");
+    let parsed = ClientCertificate::parse(&known.pem).expect("a certificate");
+    register(&owner.dynamodb, &parsed.ids()[0]).await;
     let authorization = format!("Bearer {}", Token::good("EdDSA").signed(&key[0]));
     let (token, certificate) = (("authorization", authorization.as_str()), known.field());
     ask(&stack, &[(LOCAL, &certificate)]).await.expect_status(200);

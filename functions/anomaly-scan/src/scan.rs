@@ -7,7 +7,7 @@ use std::{
 
 use futures_util::{StreamExt, stream};
 use gatepost::{
-    activity::{Channel, Tally},
+    activity::{Channel, DISTINCT, TOP_1, Tally},
     alert::Alert,
     anomaly::{AlertEvent, Observation, State, step},
     bucket::Bucket,
@@ -156,9 +156,9 @@ fn judge_bucket(
     counting_since: Bucket,
 ) {
     let mut observed = HashSet::new();
-    for (name, tally) in activity.into_iter().flatten() {
+    for (name, activity) in activity.into_iter().flatten() {
         observed.insert(name.as_str());
-        series.entry(name.clone()).or_default().observe(name, &observation(bucket, tally));
+        series.entry(name.clone()).or_default().observe(name, &observation(bucket, &activity.tally));
     }
     if counting_since <= bucket {
         for (name, judged) in series.iter_mut().filter(|(name, _)| !observed.contains(name.as_str())) {
@@ -185,8 +185,8 @@ fn observation(bucket: Bucket, tally: &Tally) -> Observation {
         bucket,
         total: count(Channel::Total.as_str()).unwrap_or(0.0),
         auth_fail: count(Channel::AuthFail.as_str()).or(Some(0.0)),
-        top1: count("top1"),
-        distinct: count("distinct"),
+        top1: count(TOP_1),
+        distinct: count(DISTINCT),
         limited: count(Channel::Limited.as_str()).or(Some(0.0)),
     }
 }

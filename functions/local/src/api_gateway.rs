@@ -16,6 +16,9 @@ pub const MAX_BODY_OCTETS: usize = 10 * 1024 * 1024;
 /// Carries a client certificate (URL-encoded PEM) that API Gateway would have taken from the TLS handshake.
 const CLIENT_CERTIFICATE: &str = "x-local-client-cert";
 
+/// Carries the address that the request is to come from.
+const SOURCE_IP: &str = "x-local-source-ip";
+
 /// The request as a Lambda behind an HTTP API is given it.
 ///
 /// # Errors
@@ -62,7 +65,7 @@ fn context(method: &Method, uri: &Uri, headers: &HeaderMap, request_id: &str) ->
             "method": method.as_str(),
             "path": uri.path(),
             "protocol": "HTTP/1.1",
-            "sourceIp": "127.0.0.1",
+            "sourceIp": source_ip(headers),
             "userAgent": "",
         },
         "requestId": request_id,
@@ -97,7 +100,12 @@ fn joined(headers: &HeaderMap) -> BTreeMap<&str, String> {
         field.push_str(value);
     }
     fields.remove(CLIENT_CERTIFICATE);
+    fields.remove(SOURCE_IP);
     fields
+}
+
+fn source_ip(headers: &HeaderMap) -> &str {
+    headers.get(SOURCE_IP).and_then(|value| value.to_str().ok()).unwrap_or("127.0.0.1")
 }
 
 fn percent_decoded(text: &str) -> String {

@@ -1,6 +1,7 @@
 //! HTTP on one port: the API as API Gateway would call it, and what a developer needs around it.
 
 use std::{
+    collections::BTreeMap,
     net::IpAddr,
     sync::Arc,
     time::{Duration, SystemTime},
@@ -57,6 +58,7 @@ pub fn router(stack: Arc<Stack>) -> Router {
         .route("/local/scan", post(scan))
         .route("/local/alerts", get(alerts))
         .route("/local/endpoints", get(endpoints))
+        .route("/local/calls", get(calls))
         .route("/v1/{*path}", any(api))
         .with_state(front)
 }
@@ -162,6 +164,11 @@ async fn report(stack: &Stack, message_id: &str) -> Value {
 /// Where the services of this stack are, for commands that act on it.
 async fn endpoints(State(front): State<Arc<Front>>) -> Json<Endpoints> {
     Json(front.stack.endpoints.clone())
+}
+
+/// How often this stack called DynamoDB so far, by operation.
+async fn calls(State(front): State<Arc<Front>>) -> Json<BTreeMap<String, u64>> {
+    Json(front.stack.calls.by_operation())
 }
 
 async fn scan(

@@ -7,6 +7,7 @@ pub mod clock;
 pub mod commands;
 pub mod counters_file;
 pub mod front;
+pub mod load;
 pub mod name_server;
 pub mod page;
 pub mod running;

@@ -1,6 +1,6 @@
 //! A stack that runs in another process of this machine.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use axum::{body::Bytes, http::Uri};
 use http_body_util::{BodyExt, Full, Limited};
@@ -8,6 +8,7 @@ use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
     rt::TokioExecutor,
 };
+use serde::de::DeserializeOwned;
 
 use crate::{aws::clients::Endpoints, commands::CommandError};
 
@@ -19,7 +20,19 @@ const MAX_ANSWER_OCTETS: usize = 64 * 1024;
 /// # Errors
 /// In words for the user: the URL is none, or nothing of ours answers there.
 pub async fn endpoints(url: &str) -> Result<Endpoints, CommandError> {
-    let uri: Uri = format!("{}/local/endpoints", url.trim_end_matches('/')).parse()?;
+    told(url, "/local/endpoints").await
+}
+
+/// How often it called DynamoDB so far, by operation.
+///
+/// # Errors
+/// As [`endpoints`].
+pub async fn calls(url: &str) -> Result<BTreeMap<String, u64>, CommandError> {
+    told(url, "/local/calls").await
+}
+
+async fn told<T: DeserializeOwned>(url: &str, path: &str) -> Result<T, CommandError> {
+    let uri: Uri = format!("{}{path}", url.trim_end_matches('/')).parse()?;
     let client: Client<HttpConnector, Full<Bytes>> = Client::builder(TokioExecutor::new()).build_http();
     let exchange = async {
         let response = client.get(uri).await?;

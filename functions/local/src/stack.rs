@@ -30,6 +30,7 @@ use gatepost_verify_inbound::{Verifier, VerifierConfig, judge::Judge};
 
 use crate::{
     aws::{
+        calls::Calls,
         clients::{self, Clients, Endpoints},
         dynamodb::{self, DynamoDb},
         lambda::{Lambda, Outcome},
@@ -76,6 +77,8 @@ pub struct Stack {
     /// The development key, to be shown once.
     pub api_key: String,
     pub endpoints: Endpoints,
+    /// Of DynamoDB, by everything in this stack.
+    pub calls: Calls,
     _services: Services,
 }
 
@@ -99,11 +102,13 @@ impl Stack {
         let (own_dynamodb, dynamodb) = table_endpoint(options).await?;
         let (objects, sns, lambda) = (ObjectStore::start(data).await?, Sns::start(data).await?, Lambda::start().await?);
         let endpoints = Endpoints { dynamodb, s3: objects.url(), sns: sns.url(), lambda: lambda.url() };
-        let clients = Clients::new(&endpoints, CALL);
+        let (calls, mut clients) = (Calls::default(), Clients::new(&endpoints, CALL));
+        clients.dynamodb = calls.counting(&clients.dynamodb);
         let table = Table { client: clients.dynamodb.clone(), name: dynamodb::TABLE.to_owned() };
         let api_key = development_key(data, &table, &gate_config.key_hash_secret).await?;
         begin_counting(options, &table, api_key.id()).await?;
-        let gate = Arc::new(gate(&gate_config, &endpoints, &clients, &table, &resolution)?);
+        let limits = calls.counting(&clients::dynamodb(&endpoints.dynamodb, gate_config.limits_timeout));
+        let gate = Arc::new(gate(&gate_config, limits, &clients, &table, &resolution)?);
         gate.refresh(clock::now()).await;
         let verifier = verifier(verifier_config, &clients, &endpoints, &table, &resolution)?;
         register(&lambda, &verifier, &clients)?;
@@ -113,7 +118,7 @@ impl Stack {
         tokio::spawn(refresh_issuers_now_and_then(Arc::downgrade(&gate)));
         let services =
             Services { _dynamodb: own_dynamodb, _objects: objects, _lambda: lambda, _resolution: resolution };
-        Ok(Self { gate, verifier, scanner, sns, api_key: api_key.reveal(), endpoints, _services: services })
+        Ok(Self { gate, verifier, scanner, sns, api_key: api_key.reveal(), endpoints, calls, _services: services })
     }
 }
 
@@ -164,13 +169,12 @@ async fn begin_counting(options: &StackOptions, table: &Table, client: &str) -> 
 
 fn gate(
     config: &GateConfig,
-    endpoints: &Endpoints,
+    limits: aws_sdk_dynamodb::Client,
     clients: &Clients,
     table: &Table,
     resolution: &Resolution,
 ) -> Result<Gate, CommandError> {
-    let client = clients::dynamodb(&endpoints.dynamodb, config.limits_timeout);
-    let limits = Table { client, name: table.name.clone() };
+    let limits = Table { client: limits, name: table.name.clone() };
     let dns = Dns::new(resolution.server, config.dns_timeout)?;
     let services = GateServices { table: table.clone(), limits, dns, s3: clients.s3.clone() };
     Ok(Gate::new(config, services, hex(&random::<8>()?)))

@@ -6,10 +6,13 @@
 
 use std::{sync::Arc, time::Duration};
 
-use gatepost::bucket::Bucket;
+use gatepost::{bucket::Bucket, io::telemetry::with_causes};
 use gatepost_validate::Gate;
 use lambda_extension::{Error, Extension, LambdaEvent, service_fn};
-use tokio::sync::Notify;
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    sync::Notify,
+};
 
 /// An invocation that has not answered by then has failed, and its counts go out with the next one.
 const LONGEST_INVOCATION: Duration = Duration::from_secs(15);
@@ -20,6 +23,9 @@ const ISSUERS_WITHIN: Duration = Duration::from_millis(300);
 
 /// What is known about domains has to come by then: the next invocation waits for the end of this one. It is asked for again.
 const KNOWLEDGE_WITHIN: Duration = Duration::from_secs(3);
+
+/// Lambda kills an instance half a second after it told it to end.
+const LAST_FLUSH_WITHIN: Duration = Duration::from_millis(400);
 
 pub(crate) struct AfterAnswer {
     due: Arc<Notify>,
@@ -60,6 +66,22 @@ impl AfterAnswer {
     }
 }
 
+/// Until Lambda ends the instance, which it tells those that have an extension; what was counted is written then.
+///
+/// # Errors
+/// When the signal cannot be waited for.
+#[expect(clippy::disallowed_methods, reason = "part of main: the clock is read where an event begins")]
+pub(crate) async fn ended(gate: &Gate) -> std::io::Result<()> {
+    signal(SignalKind::terminate())?.recv().await;
+    let current = Bucket::of(std::time::SystemTime::now());
+    match tokio::time::timeout(LAST_FLUSH_WITHIN, gate.counters().flush(current)).await {
+        Ok(Ok(())) => tracing::info!("the instance ends; its counters are written"),
+        Ok(Err(error)) => tracing::error!(cause = with_causes(&error), "the instance ends and loses counts"),
+        Err(_) => tracing::error!("the instance ends and loses counts: the table did not answer in time"),
+    }
+    Ok(())
+}
+
 async fn flush_when_due(gate: Arc<Gate>, due: Arc<Notify>) {
     loop {
         due.notified().await;
@@ -72,7 +94,7 @@ async fn flush(gate: &Gate) {
     let now = std::time::SystemTime::now();
     let issuers = tokio::time::timeout(ISSUERS_WITHIN, gate.refresh_issuers(now));
     let knowledge = tokio::time::timeout(KNOWLEDGE_WITHIN, gate.refresh(now));
-    let (flushed, _, _) = tokio::join!(gate.counters().flush(Bucket::of(now)), knowledge, issuers);
+    let (flushed, _, _) = tokio::join!(gate.counters().flush_due(Bucket::of(now)), knowledge, issuers);
     if let Err(error) = flushed {
         tracing::warn!(cause = %error, "counters were not written; they go out with the next flush");
     }

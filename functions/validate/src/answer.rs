@@ -1,12 +1,12 @@
 //! What is answered: the wire form of a verdict.
 
-use gatepost::{rate_limit::Quota, reason::Reason};
+use gatepost::{rate_limit::Remaining, reason::Reason};
 use lambda_http::{Body, Response, http::HeaderName};
 use serde::Serialize;
 
 use crate::{
     Judged,
-    gate::Admission,
+    gate::{Admission, Policy},
     problem::{Problem, ProblemBody, ValidateError, WINDOW_SECONDS, whole_seconds},
 };
 
@@ -127,13 +127,14 @@ impl BatchItem {
     }
 }
 
-/// A 200 with what is left of the caller's quota (draft-ietf-httpapi-ratelimit-headers).
-pub(crate) fn json(answer: &impl Serialize, quota: Quota, admission: Admission) -> Response<Body> {
+/// A 200 with what is left of the limits that it was admitted by (draft-ietf-httpapi-ratelimit-headers).
+pub(crate) fn json(answer: &impl Serialize, admission: &Admission) -> Response<Body> {
     let mut response = Response::new(to_body(answer));
     let mut fields = vec![("content-type", "application/json".to_owned()), ("cache-control", "no-store".to_owned())];
-    if let Admission::Shared(remaining) = admission {
-        let left = format!("\"default\";r={};t={}", remaining.permits, whole_seconds(remaining.full_after));
-        fields.extend([("ratelimit", left), ("ratelimit-policy", policy_field(quota))]);
+    if !admission.is_empty() {
+        let left: Vec<String> = admission.iter().map(|(policy, left)| left_item(*policy, *left)).collect();
+        let policies: Vec<String> = admission.iter().map(|(policy, _)| policy_item(*policy)).collect();
+        fields.extend([("ratelimit", left.join(", ")), ("ratelimit-policy", policies.join(", "))]);
     }
     for (name, value) in fields {
         let value = value.parse().expect("written by us, in ASCII");
@@ -142,9 +143,13 @@ pub(crate) fn json(answer: &impl Serialize, quota: Quota, admission: Admission) 
     response
 }
 
+fn left_item(policy: Policy, left: Remaining) -> String {
+    format!("\"{}\";r={};t={}", policy.name, left.permits, whole_seconds(left.full_after))
+}
+
 /// The bound that no window exceeds.
-pub(crate) fn policy_field(quota: Quota) -> String {
-    format!("\"default\";q={};w={WINDOW_SECONDS}", quota.window_bound())
+pub(crate) fn policy_item(policy: Policy) -> String {
+    format!("\"{}\";q={};w={WINDOW_SECONDS}", policy.name, policy.quota.window_bound())
 }
 
 pub(crate) fn to_body(value: &impl Serialize) -> Body {

@@ -1,9 +1,6 @@
 //! Who calls: the client of an API key, of a bearer token, or of a certificate.
 
-use std::{
-    sync::Arc,
-    time::{Duration, SystemTime},
-};
+use std::{sync::Arc, time::SystemTime};
 
 use gatepost::{
     api_key::{ApiKey, HashSecret},
@@ -11,10 +8,12 @@ use gatepost::{
     client_certificate::ClientCertificate,
     io::{
         callers::Callers,
+        client_rows::Client,
         jwks::{Issuers, SubjectError},
-        keys::{Client, Keys},
+        keys::Keys,
         table::Table,
     },
+    ip_prefix::IpPrefix,
     rate_limit::Quota,
     weights::Weights,
 };
@@ -27,7 +26,7 @@ use lambda_http::{
     request::RequestContext,
 };
 
-use crate::{problem::ValidateError, tokens::TokenConfig};
+use crate::{failures::Failures, gate::GateConfig, problem::ValidateError, source_ip};
 
 /// The longest API key that is looked at.
 const MAX_KEY_OCTETS: usize = 512;
@@ -43,6 +42,8 @@ pub(crate) struct Caller {
     /// Safe to log.
     pub(crate) id: String,
     pub(crate) quota: Quota,
+    /// Of each of its end users.
+    pub(crate) client_ip_quota: Quota,
     /// How much reasons weigh for this client.
     pub(crate) weights: Arc<Weights>,
 }
@@ -55,6 +56,7 @@ pub(crate) struct Door {
     /// The header field of an identity-aware proxy, and whom it is believed from.
     proxy: Option<(HeaderName, Issuers)>,
     pseudonyms: HashSecret,
+    failures: Failures,
 }
 
 /// What a request shows; well-formed as far as that can be told without asking anyone.
@@ -66,9 +68,11 @@ enum Credential<'a> {
 
 impl Door {
     /// What is looked up or fetched is believed for `refresh_every`.
-    pub(crate) fn new(table: &Table, hash_secret: &str, tokens: &TokenConfig, refresh_every: Duration) -> Self {
+    pub(crate) fn new(table: &Table, config: &GateConfig) -> Self {
+        let (hash_secret, tokens, refresh_every) = (&config.key_hash_secret, &config.tokens, config.auth_refresh);
         let of_proxy = tokens.proxy.as_ref();
         Self {
+            failures: Failures::new(config.failures_per_minute),
             keys: Keys::new(table.clone(), HashSecret::new(hash_secret), refresh_every),
             callers: Callers::new(table.clone(), refresh_every),
             issuers: Issuers::new(&tokens.issuers, refresh_every),
@@ -78,8 +82,30 @@ impl Door {
         }
     }
 
+    /// Who calls. A source that was refused too often is not worth a read any more, nor an answer that tells one refusal
+    /// from another; who shows something that is known to be good is let in from anywhere.
     pub(crate) async fn client(&self, request: &Request, now: SystemTime) -> Result<Client, ValidateError> {
-        match self.credential(request)? {
+        let source = source_ip(request).map(IpPrefix::of_subscriber);
+        let wait = source.and_then(|source| self.failures.wait(source, now));
+        let found = match (self.credential(request), wait) {
+            (Ok(credential), None) => self.client_of(credential, now).await,
+            (Ok(credential), Some(_)) => self.known_client_of(credential, now).await,
+            (Err(error), _) => Err(error),
+        };
+        match (found, source, wait) {
+            (Err(error), Some(source), None) if error.is_failed_authentication() => {
+                self.failures.note(source, now);
+                Err(error)
+            }
+            (Err(error), _, Some(retry_after)) if error.is_failed_authentication() => {
+                Err(ValidateError::TooManyFailures { retry_after, policy: self.failures.policy() })
+            }
+            (found, ..) => found,
+        }
+    }
+
+    async fn client_of(&self, credential: Credential<'_>, now: SystemTime) -> Result<Client, ValidateError> {
+        match credential {
             Credential::Key(api_key) => {
                 let client = self.keys.client_of(&api_key, now).await.map_err(ValidateError::Unavailable)?;
                 client.ok_or(ValidateError::Unauthenticated)
@@ -94,6 +120,16 @@ impl Door {
                 client.ok_or(ValidateError::InvalidToken(TokenError::Revoked))
             }
         }
+    }
+
+    /// Keys and certificates go by memory alone. A token proves itself.
+    async fn known_client_of(&self, credential: Credential<'_>, now: SystemTime) -> Result<Client, ValidateError> {
+        let known = match &credential {
+            Credential::Key(api_key) => self.keys.remembered_client_of(api_key, now),
+            Credential::Certificate(certificate) => self.callers.remembered_certificate(certificate, now),
+            Credential::Token(..) => return self.client_of(credential, now).await,
+        };
+        known.ok_or(ValidateError::Unauthenticated)
     }
 
     /// Fetches the keys of issuers that are due, while nobody waits.

@@ -1,6 +1,7 @@
 //! What an instance builds once and every request uses.
 
 use std::{
+    net::IpAddr,
     sync::Arc,
     time::{Duration, SystemTime},
 };
@@ -14,7 +15,8 @@ use gatepost::{
     domain_list::DomainList,
     flow::Flow,
     io::{
-        counters::Counters,
+        client_rows::Client,
+        counters::{Counted, Counters, Urgency},
         dns::{Dns, NameServers},
         domain_data::{DomainData, Refreshed},
         overlays::Overlays,
@@ -22,17 +24,19 @@ use gatepost::{
         table::{Table, TableError},
         telemetry::with_causes,
     },
+    ip_prefix::IpPrefix,
     look_alike::LookAlikes,
     mail_hosts::{Hosts, MailHosts},
     overlay::Overlay,
     posture::Recorded,
     rate_limit::{Quota, Remaining},
-    verdict::{Context, Decision, Verdict},
+    verdict::{Context, Decision},
     weights::Weights,
 };
 use lambda_http::Request;
 
 use crate::{
+    Judged,
     caller::{Caller, Door},
     problem::ValidateError,
     tokens::TokenConfig,
@@ -57,6 +61,10 @@ pub struct GateConfig {
     pub tokens: TokenConfig,
     /// For clients whose row names no quota of its own.
     pub quota: Quota,
+    /// For their end users.
+    pub client_ip_quota: Quota,
+    /// Refusals of one source after which an instance looks nothing up for it that it does not know.
+    pub failures_per_minute: u32,
     /// For one attempt to spend a permit.
     pub limits_timeout: Duration,
     /// For one DNS query.
@@ -86,6 +94,8 @@ impl GateConfig {
             key_hash_secret: read.required(config::AUTH_KEY_HASH_SECRET),
             auth_refresh: read.seconds(config::AUTH_REFRESH_SECONDS),
             quota: read.quota(),
+            client_ip_quota: read.client_ip_quota(),
+            failures_per_minute: read.number(config::LIMITS_FAILURES_PER_MINUTE, 1),
             limits_timeout: read.millis(config::LIMITS_TIMEOUT_MS),
             dns_timeout: read.millis(config::DNS_TIMEOUT_MS),
             bucket: read.required(config::BUCKET),
@@ -97,14 +107,20 @@ impl GateConfig {
     }
 }
 
-/// By which limit a request was admitted.
+/// A limit as clients are told of it.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Admission {
-    /// The one that all instances share: what is left can be told.
-    Shared(Remaining),
-    /// The local one, while the table does not answer: nothing can be promised.
-    Degraded,
+pub(crate) struct Policy {
+    pub(crate) name: &'static str,
+    pub(crate) quota: Quota,
 }
+
+/// Names of the two limits.
+const DEFAULT: &str = "default";
+pub(crate) const CLIENT_IP: &str = "client-ip";
+
+/// The limits that a request was admitted by, and what is left of each. Empty while the table does not answer: nothing can
+/// be promised then.
+pub(crate) type Admission = Vec<(Policy, Remaining)>;
 
 /// What a gate talks to.
 pub struct Services {
@@ -126,6 +142,7 @@ pub struct Gate {
     overlays: Overlays,
     look_alikes: LookAlikes,
     quota: Quota,
+    client_ip_quota: Quota,
     weights: Arc<Weights>,
 }
 
@@ -141,15 +158,16 @@ impl Gate {
     pub fn new(config: &GateConfig, services: Services, instance: String) -> Self {
         let Services { table, limits, dns, s3 } = services;
         Self {
-            door: Door::new(&table, &config.key_hash_secret, &config.tokens, config.auth_refresh),
+            door: Door::new(&table, config),
             pseudonyms: HashSecret::new(&config.key_hash_secret),
             rate_limits: RateLimits::new(limits),
-            counters: Counters::new(table.clone(), instance),
+            counters: Counters::new(table.clone(), instance, HashSecret::new(&config.key_hash_secret)),
             dns,
             domain_data: DomainData::new(s3, config.bucket.clone(), config.data_refresh),
             overlays: Overlays::new(table, config.data_refresh),
             look_alikes: LookAlikes::new(&config.protected_domains),
             quota: config.quota,
+            client_ip_quota: config.client_ip_quota,
             weights: Arc::new(config.weights.clone()),
         }
     }
@@ -208,51 +226,62 @@ impl Gate {
     }
 
     pub(crate) async fn caller(&self, request: &Request, now: SystemTime) -> Result<Caller, ValidateError> {
-        let client = self.door.client(request, now).await?;
-        let weights = if client.weights == Weights::default() {
+        let Client { id, terms } = self.door.client(request, now).await?;
+        let weights = if terms.weights == Weights::default() {
             Arc::clone(&self.weights)
         } else {
-            Arc::new(client.weights.or(&self.weights))
+            Arc::new(terms.weights.or(&self.weights))
         };
-        Ok(Caller { id: client.id, quota: client.quota.unwrap_or(self.quota), weights })
+        let quota = terms.quota.unwrap_or(self.quota);
+        Ok(Caller { id, quota, client_ip_quota: terms.client_ip_quota.unwrap_or(self.client_ip_quota), weights })
     }
 
-    /// Spends permits. While the table does not answer, flows of an account that exists fail closed and the others fall
-    /// back to a local share of the quota.
+    /// Spends permits of the end user, where one is named, and then of the caller: an end user who floods costs the caller
+    /// nothing.
     pub(crate) async fn admit(
         &self,
         caller: &Caller,
         flow: Flow,
+        client_ip: Option<IpAddr>,
         permits: u64,
         now: SystemTime,
     ) -> Result<Admission, ValidateError> {
-        let admitted = match self.rate_limits.admit(&caller.id, caller.quota, permits, now).await {
-            Err(RateLimitError::Unavailable(cause)) if fails_closed(flow) => {
-                return Err(ValidateError::Unavailable(cause));
-            }
+        let mut admission = Admission::new();
+        let spending = |policy| Spending { caller, flow, policy, permits, now };
+        if let Some(client_ip) = client_ip {
+            let policy = Policy { name: CLIENT_IP, quota: caller.client_ip_quota };
+            let key = format!("{}#{}", caller.id, IpPrefix::of_subscriber(client_ip));
+            admission.extend(self.spend(&key, &spending(policy)).await?.map(|left| (policy, left)));
+        }
+        let policy = Policy { name: DEFAULT, quota: caller.quota };
+        if let Some(left) = self.spend(&caller.id, &spending(policy)).await? {
+            admission.insert(0, (policy, left));
+        }
+        Ok(admission)
+    }
+
+    /// While the table does not answer, flows of an account that exists fail closed and the others fall back to a local
+    /// share of the quota: `None`.
+    async fn spend(&self, key: &str, spending: &Spending<'_>) -> Result<Option<Remaining>, ValidateError> {
+        let Spending { flow, policy, permits, now, .. } = *spending;
+        match self.rate_limits.admit(key, policy.quota, permits, now).await {
+            Ok(remaining) => Ok(Some(remaining)),
+            Err(RateLimitError::Unavailable(cause)) if fails_closed(flow) => Err(ValidateError::Unavailable(cause)),
             Err(RateLimitError::Unavailable(cause)) => {
                 tracing::warn!(cause = %cause, "rate limit degraded to a local share");
-                return self.admit_degraded(caller, flow, permits, now, cause);
+                self.spend_degraded(key, spending, cause).map(|()| None)
             }
-            decided => decided,
-        };
-        let remaining = admitted.map_err(|error| ValidateError::of_rate_limit(error, caller, flow))?;
-        Ok(Admission::Shared(remaining))
+            Err(error) => Err(spending.refused(error)),
+        }
     }
 
     /// What a local share cannot grant at once could be granted if the table answered: not the caller's mistake.
-    fn admit_degraded(
-        &self,
-        caller: &Caller,
-        flow: Flow,
-        permits: u64,
-        now: SystemTime,
-        cause: TableError,
-    ) -> Result<Admission, ValidateError> {
-        match self.rate_limits.admit_degraded(&caller.id, caller.quota, permits, now) {
-            Ok(_) => Ok(Admission::Degraded),
+    fn spend_degraded(&self, key: &str, spending: &Spending<'_>, cause: TableError) -> Result<(), ValidateError> {
+        let Spending { policy, permits, now, .. } = *spending;
+        match self.rate_limits.admit_degraded(key, policy.quota, permits, now) {
+            Ok(_) => Ok(()),
             Err(RateLimitError::TooLarge { .. }) => Err(ValidateError::Unavailable(cause)),
-            Err(error) => Err(ValidateError::of_rate_limit(error, caller, flow)),
+            Err(error) => Err(spending.refused(error)),
         }
     }
 
@@ -280,26 +309,39 @@ impl Gate {
     }
 
     /// A posture is no verdict, so it counts as traffic and nothing else.
-    pub(crate) fn count_posture(&self, caller: &Caller, now: SystemTime) {
-        self.count(Flow::Other.as_str(), &caller.id, &[Channel::Total], now);
+    pub(crate) fn count_posture(&self, caller: &Caller, domain: &Domain, now: SystemTime) {
+        let domain = Some(domain.as_str());
+        self.count(Flow::Other, caller, &[Channel::Total], Origin { domain, ..Origin::default() }, now);
     }
 
-    pub(crate) fn count_verdict(&self, caller: &Caller, flow: Flow, verdict: &Verdict, now: SystemTime) {
-        let outcome = match verdict.decision {
+    pub(crate) fn count_verdict(
+        &self,
+        caller: &Caller,
+        flow: Flow,
+        judged: &Judged,
+        client_ip: Option<IpAddr>,
+        now: SystemTime,
+    ) {
+        let outcome = match judged.verdict.decision {
             Decision::Accept => Channel::Accept,
             Decision::Review => Channel::Review,
             Decision::Reject => Channel::Reject,
         };
-        self.count(flow.as_str(), &caller.id, &[Channel::Total, outcome], now);
+        let domain = judged.examination.mailbox.as_ref().map(|mailbox| mailbox.domain.as_str());
+        self.count(flow, caller, &[Channel::Total, outcome], Origin { domain, client_ip }, now);
     }
 
-    pub(crate) fn count_refusal(&self, error: &ValidateError, now: SystemTime) {
+    /// `source` is where the request came from; what it says of its end user is not known here.
+    pub(crate) fn count_refusal(&self, error: &ValidateError, source: Option<IpAddr>, now: SystemTime) {
         match error {
             ValidateError::Unauthenticated | ValidateError::InvalidToken(_) | ValidateError::InsufficientScope => {
-                self.count(DOOR, UNKNOWN, &[Channel::Total, Channel::AuthFail], now);
+                self.count_at_door(source, &[Channel::Total, Channel::AuthFail], now);
+            }
+            ValidateError::TooManyFailures { .. } => {
+                self.count_at_door(source, &[Channel::Total, Channel::AuthFail, Channel::Limited], now);
             }
             ValidateError::RateLimited { caller, flow, .. } => {
-                self.count(flow.as_str(), &caller.id, &[Channel::Total, Channel::Limited], now);
+                self.count(*flow, caller, &[Channel::Total, Channel::Limited], Origin::default(), now);
             }
             ValidateError::BadRequest { .. }
             | ValidateError::BatchTooLarge { .. }
@@ -314,9 +356,59 @@ impl Gate {
         }
     }
 
-    fn count(&self, flow: &str, client: &str, channels: &[Channel], now: SystemTime) {
-        self.counters.count(&series(flow, client), channels, Bucket::of(now));
+    fn count_at_door(&self, source: Option<IpAddr>, channels: &[Channel], now: SystemTime) {
+        let counted = Counted {
+            series: &series(DOOR, UNKNOWN),
+            channels,
+            domain: None,
+            network: source.map(IpPrefix::of_network),
+            urgency: Urgency::WithBucket,
+        };
+        self.counters.count(&counted, Bucket::of(now));
     }
+
+    fn count(&self, flow: Flow, caller: &Caller, channels: &[Channel], origin: Origin<'_>, now: SystemTime) {
+        let counted = Counted {
+            series: &series(flow.as_str(), &caller.id),
+            channels,
+            domain: origin.domain,
+            network: origin.client_ip.map(IpPrefix::of_network),
+            urgency: Urgency::Soon,
+        };
+        self.counters.count(&counted, Bucket::of(now));
+    }
+}
+
+/// One attempt to spend permits.
+#[derive(Clone, Copy)]
+struct Spending<'a> {
+    caller: &'a Caller,
+    flow: Flow,
+    policy: Policy,
+    permits: u64,
+    now: SystemTime,
+}
+
+impl Spending<'_> {
+    fn refused(&self, error: RateLimitError) -> ValidateError {
+        match error {
+            RateLimitError::TooLarge { largest } => ValidateError::BatchTooLarge { largest },
+            RateLimitError::Unavailable(cause) => ValidateError::Unavailable(cause),
+            RateLimitError::Refused { retry_after } => ValidateError::RateLimited {
+                retry_after,
+                policy: self.policy,
+                caller: self.caller.clone(),
+                flow: self.flow,
+            },
+        }
+    }
+}
+
+/// What a request of a caller was about, and for whom.
+#[derive(Debug, Clone, Copy, Default)]
+struct Origin<'a> {
+    domain: Option<&'a str>,
+    client_ip: Option<IpAddr>,
 }
 
 fn fails_closed(flow: Flow) -> bool {

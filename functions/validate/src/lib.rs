@@ -3,6 +3,7 @@
 
 mod answer;
 mod caller;
+mod failures;
 mod gate;
 mod openapi;
 mod posture_answer;
@@ -10,7 +11,10 @@ mod problem;
 mod question;
 mod tokens;
 
-use std::time::{Duration, SystemTime};
+use std::{
+    net::IpAddr,
+    time::{Duration, SystemTime},
+};
 
 use futures_util::{StreamExt, stream};
 use gatepost::{
@@ -72,7 +76,7 @@ pub async fn handle(gate: &Gate, request: Request, now: SystemTime) -> Response<
     match asked.route().await {
         Ok(response) => response,
         Err(error) => {
-            gate.count_refusal(&error, now);
+            gate.count_refusal(&error, source_ip(&request), now);
             asked.log_refusal(&error);
             Problem::from(&error).into_response(&request_id)
         }
@@ -97,15 +101,15 @@ impl Asked<'_> {
     async fn posture(&self, domain: &str) -> Result<Response<Body>, ValidateError> {
         let caller = self.gate.caller(self.request, self.now).await?;
         let domain = subject_of(domain)?;
-        let admitted = self.gate.admit(&caller, Flow::Other, POSTURE_PERMITS, self.now).await;
-        let remaining = admitted.map_err(|error| match error {
+        let admitted = self.gate.admit(&caller, Flow::Other, None, POSTURE_PERMITS, self.now).await;
+        let admission = admitted.map_err(|error| match error {
             ValidateError::BatchTooLarge { largest } => ValidateError::QuotaTooSmall { largest },
             other => other,
         })?;
         let posture = Posture::of(&self.gate.posture(&domain).await);
-        self.gate.count_posture(&caller, self.now);
+        self.gate.count_posture(&caller, &domain, self.now);
         self.log_posture(&caller, &posture);
-        Ok(answer::json(&posture_answer(&posture), caller.quota, remaining))
+        Ok(answer::json(&posture_answer(&posture), &admission))
     }
 
     async fn validate(&self) -> Result<Response<Body>, ValidateError> {
@@ -113,13 +117,14 @@ impl Asked<'_> {
         let question = Question::parse(self.request)?;
         let knowledge = self.gate.knowledge(self.now).await;
         let context = self.gate.context(&caller, question.flow, &knowledge);
-        let (remaining, judged) = tokio::try_join!(self.gate.admit(&caller, question.flow, 1, self.now), async {
-            Ok(self.judge(&question.email, &context).await)
-        },)?;
-        self.gate.count_verdict(&caller, question.flow, &judged.verdict, self.now);
+        let (admission, judged) =
+            tokio::try_join!(self.gate.admit(&caller, question.flow, question.client_ip, 1, self.now), async {
+                Ok(self.judge(&question.email, &context).await)
+            },)?;
+        self.gate.count_verdict(&caller, question.flow, &judged, question.client_ip, self.now);
         self.log_verdict(&caller, question.flow, &judged);
         let answer = Answer::new(&question.email, &judged, self.request_id);
-        Ok(answer::json(&answer, caller.quota, remaining))
+        Ok(answer::json(&answer, &admission))
     }
 
     async fn validate_batch(&self) -> Result<Response<Body>, ValidateError> {
@@ -127,16 +132,16 @@ impl Asked<'_> {
         let batch = BatchQuestion::parse(self.request)?;
         let knowledge = self.gate.knowledge(self.now).await;
         let context = self.gate.context(&caller, batch.flow, &knowledge);
-        let (remaining, results) =
-            tokio::try_join!(self.gate.admit(&caller, batch.flow, batch.permits(), self.now), async {
+        let (admission, results) =
+            tokio::try_join!(self.gate.admit(&caller, batch.flow, None, batch.permits(), self.now), async {
                 Ok(self.judge_batch(&batch, &context).await)
             },)?;
         for judged in results.iter().filter_map(|(_, judged)| judged.as_ref()) {
-            self.gate.count_verdict(&caller, batch.flow, &judged.verdict, self.now);
+            self.gate.count_verdict(&caller, batch.flow, judged, None, self.now);
         }
         self.log_batch(&caller, &batch);
         let results = results.iter().map(|(email, judged)| self.batch_item(email, judged.as_ref())).collect();
-        Ok(answer::json(&BatchAnswer { results, request_id: self.request_id }, caller.quota, remaining))
+        Ok(answer::json(&BatchAnswer { results, request_id: self.request_id }, &admission))
     }
 
     async fn judge(&self, email: &str, context: &Context<'_>) -> Judged {
@@ -224,6 +229,12 @@ impl Asked<'_> {
 fn request_id(request: &Request) -> String {
     let RequestContext::ApiGatewayV2(context) = request.request_context() else { return String::new() };
     context.request_id.unwrap_or_default()
+}
+
+/// Where the request came from, as API Gateway saw it.
+fn source_ip(request: &Request) -> Option<IpAddr> {
+    let RequestContext::ApiGatewayV2(context) = request.request_context_ref()? else { return None };
+    context.http.source_ip.as_deref()?.parse().ok()
 }
 
 fn millis(elapsed: Duration) -> u64 {

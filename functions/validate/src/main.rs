@@ -27,12 +27,15 @@ async fn main() -> Result<(), Error> {
     // A start does not fail for opinions: they are asked for again after the first answer.
     let _ = tokio::time::timeout(OPINIONS_WITHIN, gate.read_opinions(std::time::SystemTime::now())).await;
     let after_answer = AfterAnswer::register(Arc::clone(&gate)).await;
-    lambda_http::run(service_fn(async |request: Request| {
+    let requests = lambda_http::run(service_fn(async |request: Request| {
         let response = handle(&gate, request, std::time::SystemTime::now()).await;
         after_answer.is_due();
         Ok::<_, Error>(response)
-    }))
-    .await
+    }));
+    tokio::select! {
+        stopped = requests => stopped,
+        told = after_answer::ended(&gate) => Ok(told?),
+    }
 }
 
 async fn gate(config: &GateConfig) -> Result<Gate, Error> {

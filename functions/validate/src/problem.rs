@@ -5,15 +5,16 @@ use std::time::Duration;
 use gatepost::{
     bearer_token::TokenError,
     flow::Flow,
-    io::{jwks::SubjectError, rate_limits::RateLimitError, table::TableError},
-    rate_limit::{Quota, WINDOW},
+    io::{jwks::SubjectError, table::TableError},
+    rate_limit::WINDOW,
 };
 use lambda_http::{Body, Response, http::HeaderName};
 use serde::Serialize;
 
 use crate::{
-    answer::{policy_field, to_body},
+    answer::{policy_item, to_body},
     caller::{Caller, SCOPE},
+    gate::{CLIENT_IP, Policy},
     question::{MAX_BODY_OCTETS, POSTURE_PERMITS},
 };
 
@@ -42,8 +43,10 @@ pub(crate) enum ValidateError {
     NotFound,
     #[error("this resource takes {allowed}")]
     MethodNotAllowed { allowed: &'static str },
-    #[error("the quota is spent; come back in {} s", whole_seconds(*retry_after))]
-    RateLimited { retry_after: Duration, caller: Caller, flow: Flow },
+    #[error("the quota{} is spent; come back in {} s", whose(*policy), whole_seconds(*retry_after))]
+    RateLimited { retry_after: Duration, policy: Policy, caller: Caller, flow: Flow },
+    #[error("too many requests without a valid credential; come back in {} s", whole_seconds(*retry_after))]
+    TooManyFailures { retry_after: Duration, policy: Policy },
     #[error("try again later")]
     Unavailable(#[source] TableError),
     #[error("try again later")]
@@ -51,12 +54,9 @@ pub(crate) enum ValidateError {
 }
 
 impl ValidateError {
-    pub(crate) fn of_rate_limit(error: RateLimitError, caller: &Caller, flow: Flow) -> Self {
-        match error {
-            RateLimitError::TooLarge { largest } => Self::BatchTooLarge { largest },
-            RateLimitError::Refused { retry_after } => Self::RateLimited { retry_after, caller: caller.clone(), flow },
-            RateLimitError::Unavailable(cause) => Self::Unavailable(cause),
-        }
+    /// Whether the request showed nothing that anybody could be known by.
+    pub(crate) fn is_failed_authentication(&self) -> bool {
+        matches!(self, Self::Unauthenticated | Self::InvalidToken(_))
     }
 
     /// Who was refused, as far as it is known; empty otherwise.
@@ -108,8 +108,9 @@ impl From<&ValidateError> for Problem {
             ValidateError::UnsupportedMediaType => {
                 Self::new(415, "unsupported-media-type", "Unsupported media type", detail)
             }
-            ValidateError::RateLimited { retry_after, caller, .. } => {
-                Self::rate_limited(*retry_after, caller.quota, detail)
+            ValidateError::RateLimited { retry_after, policy, .. }
+            | ValidateError::TooManyFailures { retry_after, policy } => {
+                Self::rate_limited(*retry_after, *policy, detail)
             }
             // The cause goes to the log, never to the client.
             ValidateError::Unavailable(_) | ValidateError::IssuerUnavailable(_) => {
@@ -151,18 +152,22 @@ impl Problem {
         Self::new(401, "unauthenticated", "Unauthenticated", detail).with("www-authenticate", challenge.to_owned())
     }
 
-    fn rate_limited(retry_after: Duration, quota: Quota, detail: String) -> Self {
+    fn rate_limited(retry_after: Duration, policy: Policy, detail: String) -> Self {
         let seconds = whole_seconds(retry_after);
         Self::new(429, "rate-limited", "Too many requests", detail)
             .with("retry-after", seconds.to_string())
-            .with("ratelimit", format!("\"default\";r=0;t={seconds}"))
-            .with("ratelimit-policy", policy_field(quota))
+            .with("ratelimit", format!("\"{}\";r=0;t={seconds}", policy.name))
+            .with("ratelimit-policy", policy_item(policy))
     }
 
     fn with(mut self, name: &'static str, value: String) -> Self {
         self.fields.push((name, value));
         self
     }
+}
+
+fn whose(policy: Policy) -> &'static str {
+    if policy.name == CLIENT_IP { " of this client_ip" } else { "" }
 }
 
 /// `Retry-After` counts whole seconds (RFC 9110 §10.2.3): rounded up, so that whoever obeys is admitted.

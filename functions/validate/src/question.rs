@@ -1,5 +1,7 @@
 //! What is asked: request bodies and paths, parsed at the edge.
 
+use std::net::IpAddr;
+
 use gatepost::{
     address::Domain,
     flow::Flow,
@@ -25,6 +27,8 @@ pub(crate) struct Question {
     /// As it was sent; not yet an address.
     pub(crate) email: String,
     pub(crate) flow: Flow,
+    /// The end user whom the caller asks for.
+    pub(crate) client_ip: Option<IpAddr>,
 }
 
 /// `POST /v1/validate/batch`.
@@ -51,11 +55,9 @@ struct BatchBody {
 impl Question {
     pub(crate) fn parse(request: &Request) -> Result<Self, ValidateError> {
         let body: QuestionBody = json_body(request)?;
-        let is_address = |text: &String| text.parse::<std::net::IpAddr>().is_ok();
-        if body.client_ip.is_some_and(|text| !is_address(&text)) {
-            return Err(bad_request("client_ip is not an IP address"));
-        }
-        Ok(Self { email: body.email, flow: flow(body.flow)? })
+        let client_ip = body.client_ip.map(|text| text.parse()).transpose();
+        let client_ip = client_ip.map_err(|_| bad_request("client_ip is not an IP address"))?;
+        Ok(Self { email: body.email, flow: flow(body.flow)?, client_ip })
     }
 }
 

@@ -203,7 +203,8 @@ impl Verifier {
             (failed && disposition != Disposition::Defer).then_some(Channel::AuthFail),
             (is_first || disposition != Disposition::Defer).then_some(outcome(disposition)),
         ];
-        self.addition(recipients.first().or(report.envelope.rcpt_to.first()), &channels, clock)
+        let recipient = recipients.first().or(report.envelope.rcpt_to.first());
+        self.addition(recipient, &channels, is_first.then_some(report.from_domain.as_deref()).flatten(), clock)
     }
 
     /// What a decision that was made for other recipients adds.
@@ -218,19 +219,20 @@ impl Verifier {
             return None;
         }
         let total = (!claim.was_deferred).then_some(Channel::Total);
-        self.addition(receipt.recipients.first(), &[total, Some(outcome(disposition))], clock)
+        self.addition(receipt.recipients.first(), &[total, Some(outcome(disposition))], None, clock)
     }
 
     fn addition(
         &self,
         recipient: Option<&String>,
         channels: &[Option<Channel>],
+        sender: Option<&str>,
         clock: Clock,
     ) -> Option<TransactWriteItem> {
         let channels: Vec<Channel> = channels.iter().copied().flatten().collect();
         let domain = recipient.and_then(|path| path.rsplit_once('@')).map(|(_, domain)| domain.to_lowercase());
         let series = series("inbound", domain.as_deref().unwrap_or(UNKNOWN_RECIPIENT));
-        let addition = || self.counters.addition(&series, &channels, Bucket::of(clock.now()));
+        let addition = || self.counters.addition(&series, &channels, sender, Bucket::of(clock.now()));
         (!channels.is_empty()).then(|| addition().expect("table, key and expression are all given"))
     }
 }

@@ -1,10 +1,10 @@
 //! What DNS said about domains, for as long as it is believed. Bounded in entries, each of which is bounded in octets.
 
-use std::{collections::HashMap, hash::Hash, mem, time::Duration};
+use std::{hash::Hash, time::Duration};
 
 use tokio::time::Instant;
 
-use crate::mail_hosts::Hosts;
+use crate::{generations::Generations, mail_hosts::Hosts};
 
 /// No answer is believed for longer than this, whatever its TTL says.
 pub(super) const LONGEST_TTL: Duration = Duration::from_secs(3_600);
@@ -36,13 +36,10 @@ impl Lifetime {
     }
 }
 
-/// Two generations: when the young one has half of the entries, it becomes the old one, and what nobody asked for since
-/// the time before is forgotten.
+/// What nobody asks for is forgotten first.
 #[derive(Debug)]
 pub(super) struct HostsCache<Q> {
-    young: HashMap<Q, Entry>,
-    old: HashMap<Q, Entry>,
-    most: usize,
+    entries: Generations<Q, Entry>,
 }
 
 #[derive(Debug)]
@@ -53,29 +50,17 @@ struct Entry {
 
 impl<Q: Eq + Hash> HostsCache<Q> {
     pub(super) fn new(most: usize) -> Self {
-        Self { young: HashMap::new(), old: HashMap::new(), most }
+        Self { entries: Generations::new(most) }
     }
 
     pub(super) fn get(&mut self, question: &Q, now: Instant) -> Option<Hosts> {
-        if !self.young.contains_key(question) {
-            let (question, entry) = self.old.remove_entry(question)?;
-            self.keep(question, entry);
-        }
-        self.young.get(question).filter(|entry| now < entry.until).map(|entry| entry.hosts.clone())
+        self.entries.get(question).filter(|entry| now < entry.until).map(|entry| entry.hosts.clone())
     }
 
     pub(super) fn insert(&mut self, question: Q, hosts: &Hosts, lifetime: Lifetime, now: Instant) {
         if lifetime != Lifetime::NONE {
-            self.old.remove(&question);
-            self.keep(question, Entry { hosts: hosts.clone(), until: now + lifetime.0 });
+            self.entries.insert(question, Entry { hosts: hosts.clone(), until: now + lifetime.0 });
         }
-    }
-
-    fn keep(&mut self, question: Q, entry: Entry) {
-        if self.most / 2 <= self.young.len() {
-            self.old = mem::take(&mut self.young);
-        }
-        self.young.insert(question, entry);
     }
 }
 
@@ -109,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_asked_for_again_and_again_outlives_a_flood_and_the_bound_holds() {
+    fn what_is_asked_for_again_and_again_outlives_a_flood() {
         let (mut cache, now) = (HostsCache::new(100), Instant::now());
         let hosts = Hosts::from(MailHosts::NoMailHost);
         cache.insert(0, &hosts, Lifetime::LONGEST, now);
@@ -117,7 +102,6 @@ mod tests {
         for name in 2..10_000 {
             cache.insert(name, &hosts, Lifetime::LONGEST, now);
             assert!(cache.get(&0, now).is_some(), "{name}");
-            assert!(cache.young.len() + cache.old.len() <= 100, "{name}");
         }
         assert_eq!(cache.get(&1, now), None);
     }

@@ -12,7 +12,8 @@ use aws_sdk_dynamodb::{
 };
 
 use super::{
-    keys::{BURST, KEYED_HASH, OVERRIDES, PREVIOUS_HASH, PREVIOUS_UNTIL, REQUESTS_PER_MINUTE, REVOKED, row_key},
+    client_rows::{BURST, NAME, OVERRIDES, REQUESTS_PER_MINUTE, REVOKED},
+    keys::{KEYED_HASH, PREVIOUS_HASH, PREVIOUS_UNTIL, row_key},
     table::{Item, PK, SK, Table, TableError, key, number, read_number, read_text, text, unix_seconds},
 };
 use crate::api_key::{ApiKey, HashSecret};
@@ -133,7 +134,7 @@ impl KeyRegister {
         let mut row = row_key(api_key.id());
         let hash = AttributeValue::B(Blob::new(api_key.keyed_hash(&self.secret)));
         row.insert(KEYED_HASH.to_owned(), hash);
-        row.insert("name".to_owned(), text(&grant.name));
+        row.insert(NAME.to_owned(), text(&grant.name));
         row.insert("created".to_owned(), number(unix_seconds(now)));
         if let Some((rate, burst)) = grant.quota {
             row.extend([(REQUESTS_PER_MINUTE.to_owned(), number(rate)), (BURST.to_owned(), number(burst))]);
@@ -157,7 +158,7 @@ impl Listed {
         let of = |name| read_text(row, name).unwrap_or_default();
         Self {
             id,
-            grant: Grant { name: of("name"), quota, overrides: of(OVERRIDES) },
+            grant: Grant { name: of(NAME), quota, overrides: of(OVERRIDES) },
             created_s: read_number(row, "created").unwrap_or_default(),
             previous_until_s: read_number(row, PREVIOUS_UNTIL),
             revoked_s: read_number(row, REVOKED),

@@ -1,9 +1,12 @@
 //! Everything that awaits or calls another machine. `io` uses the nouns of this crate; a noun never uses `io`.
 
 pub mod aws;
+pub mod caller_register;
 pub mod callers;
+pub mod client_rows;
 pub mod counters;
 pub mod dns;
+mod guard;
 mod hosts_cache;
 pub mod jwks;
 pub mod key_register;

@@ -2,7 +2,6 @@
 //! requests of a caller with a high limit.
 
 use std::{
-    collections::HashMap,
     hash::{BuildHasher, RandomState},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, SystemTime},
@@ -14,11 +13,15 @@ use aws_sdk_dynamodb::{
     types::{ReturnValue, ReturnValuesOnConditionCheckFailure},
 };
 
-use super::table::{EXPIRES_AT, Table, TableError, key, number, read_number, unix_micros};
+use super::{
+    guard::Guard,
+    table::{EXPIRES_AT, Table, TableError, key, number, read_number, unix_micros},
+};
 use crate::{
     account::{Account, Ask, Purchase, TooLarge},
-    circuit_breaker::CircuitBreaker,
-    rate_limit::{Charge, Quota, Remaining, Step, Write},
+    generations::Generations,
+    local_limit::LocalLimit,
+    rate_limit::{Charge, Quota, Remaining, Write},
 };
 
 /// Callers remembered per instance. Forgetting one costs a write, never an admission too many.
@@ -34,10 +37,10 @@ const DEGRADED_SHARE: u32 = 8;
 /// Admits or refuses callers. One per instance, shared by its requests.
 pub struct RateLimits {
     table: Table,
-    callers: Mutex<HashMap<String, Arc<Caller>>>,
-    /// Theoretical arrival times of the local limit, in use while the table does not answer.
-    degraded: Mutex<HashMap<String, u64>>,
-    breaker: Mutex<CircuitBreaker>,
+    callers: Mutex<Generations<String, Arc<Caller>>>,
+    /// In use while the table does not answer.
+    degraded: Mutex<LocalLimit<String>>,
+    guard: Guard,
     chance: RandomState,
 }
 
@@ -76,9 +79,9 @@ impl RateLimits {
     pub fn new(table: Table) -> Self {
         Self {
             table,
-            callers: Mutex::default(),
-            degraded: Mutex::default(),
-            breaker: Mutex::default(),
+            callers: Mutex::new(Generations::new(REMEMBERED_CALLERS)),
+            degraded: Mutex::new(LocalLimit::new(REMEMBERED_CALLERS)),
+            guard: Guard::default(),
             chance: RandomState::new(),
         }
     }
@@ -132,29 +135,12 @@ impl RateLimits {
     ) -> Result<Remaining, RateLimitError> {
         let charge = charge(quota.share_of_one_in(DEGRADED_SHARE), permits, now)?;
         let mut degraded = self.degraded.lock().unwrap_or_else(PoisonError::into_inner);
-        let tat_us = degraded.get(caller).copied();
-        if let Step::Refuse(retry_after) = charge.step(tat_us) {
-            return Err(RateLimitError::Refused { retry_after });
-        }
-        let next_us = tat_us.unwrap_or(0).max(charge.now_us()) + charge.increment_us();
-        insert_bounded(&mut degraded, caller, next_us);
-        Ok(charge.remaining(next_us))
+        degraded.spend(caller.to_owned(), &charge).map_err(|retry_after| RateLimitError::Refused { retry_after })
     }
 
-    /// Asks the table, unless it has not answered for a while.
     async fn write(&self, caller: &str, purchase: Purchase, now_us: u64) -> Result<Written, RateLimitError> {
-        if !self.breaker().lets_through(now_us) {
-            return Err(RateLimitError::Unavailable(TableError::new(
-                "spend a permit",
-                "it did not answer a moment ago",
-            )));
-        }
-        let written = self.update(caller, &purchase.charge, purchase.write).await;
-        match &written {
-            Ok(_) => self.breaker().succeeded(),
-            Err(_) => self.breaker().failed(now_us),
-        }
-        written.map_err(RateLimitError::Unavailable)
+        let update = self.update(caller, &purchase.charge, purchase.write);
+        self.guard.ask("spend a permit", now_us, update).await.map_err(RateLimitError::Unavailable)
     }
 
     async fn update(&self, caller: &str, charge: &Charge, write: Write) -> Result<Written, TableError> {
@@ -189,16 +175,14 @@ impl RateLimits {
         }
     }
 
-    fn breaker(&self) -> MutexGuard<'_, CircuitBreaker> {
-        self.breaker.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     fn known(&self, caller: &str) -> Arc<Caller> {
         let mut callers = self.callers.lock().unwrap_or_else(PoisonError::into_inner);
-        if REMEMBERED_CALLERS <= callers.len() && !callers.contains_key(caller) {
-            callers.clear();
+        if let Some(known) = callers.get(caller) {
+            return Arc::clone(known);
         }
-        Arc::clone(callers.entry(caller.to_owned()).or_default())
+        let known = Arc::new(Caller::default());
+        callers.insert(caller.to_owned(), Arc::clone(&known));
+        known
     }
 }
 
@@ -250,11 +234,4 @@ fn is_flooded(refusal: &UpdateItemError) -> bool {
         _ => &[],
     };
     reasons.iter().any(|reason| reason.reason().is_some_and(|reason| reason.contains("KeyRange")))
-}
-
-fn insert_bounded(map: &mut HashMap<String, u64>, caller: &str, tat_us: u64) {
-    if REMEMBERED_CALLERS <= map.len() && !map.contains_key(caller) {
-        map.clear();
-    }
-    map.insert(caller.to_owned(), tat_us);
 }

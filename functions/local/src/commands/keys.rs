@@ -3,9 +3,8 @@
 use std::{io::Write, time::Duration};
 
 use gatepost::{
-    api_key::{ApiKey, ENTROPY_LEN, HashSecret},
-    config,
-    io::key_register::{Grant, KeyRegister, Listed},
+    api_key::{ApiKey, ENTROPY_LEN},
+    io::key_register::{Grant, Listed},
     weights::Weights,
 };
 use jiff::Timestamp;
@@ -53,7 +52,7 @@ enum Action {
 }
 
 pub(super) async fn run(args: Args) -> Result<(), CommandError> {
-    let register = register(&args.target).await?;
+    let register = args.target.key_register().await?;
     match args.action {
         Action::List => register.list().await?.iter().try_for_each(|listed| print(&line(listed))),
         Action::Revoke { id } => Ok(register.revoke(&id, clock::now()).await?),
@@ -74,11 +73,6 @@ pub(super) async fn run(args: Args) -> Result<(), CommandError> {
     }
 }
 
-async fn register(target: &Target) -> Result<KeyRegister, CommandError> {
-    let [table, secret] = target.names([config::TABLE, config::AUTH_KEY_HASH_SECRET])?;
-    Ok(KeyRegister { table: target.table(table).await?, secret: HashSecret::new(&secret) })
-}
-
 fn show(api_key: &ApiKey) -> Result<(), CommandError> {
     print(&json!({"id": api_key.id(), "api_key": api_key.reveal()}))
 }
@@ -96,7 +90,7 @@ fn line(listed: &Listed) -> Value {
     })
 }
 
-fn time(unix_s: Option<u64>) -> Option<String> {
+pub(super) fn time(unix_s: Option<u64>) -> Option<String> {
     let seconds = i64::try_from(unix_s?).ok()?;
     Some(Timestamp::from_second(seconds).ok()?.to_string())
 }

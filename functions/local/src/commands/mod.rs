@@ -1,8 +1,10 @@
 //! The command line.
 
 pub mod address;
+pub mod callers;
 pub mod domains;
 pub mod keys;
+pub mod loadtest;
 pub mod posture;
 pub mod quarantine;
 pub mod serve;
@@ -43,6 +45,10 @@ enum Command {
     Domains(domains::Args),
     /// Make, list, rotate and revoke API keys
     Keys(keys::Args),
+    /// Register client certificates, change what a caller may do, revoke callers
+    Callers(callers::Args),
+    /// Drive a running local stack with a peak and an attack, and tell latencies, answers, writes and over-admission
+    Loadtest(loadtest::Args),
     /// Evaluate SPF (RFC 7208) for one client and sender
     Spf(spf::Args),
     /// Judge what a domain publishes to protect itself: SPF, DMARC, MTA-STS and the like
@@ -68,6 +74,8 @@ pub fn run(cli: Cli) -> Result<(), CommandError> {
         Some(Command::Address(args)) => block_on(address::run(args)),
         Some(Command::Domains(args)) => block_on(domains::run(args)),
         Some(Command::Keys(args)) => block_on(keys::run(args)),
+        Some(Command::Callers(args)) => block_on(callers::run(args)),
+        Some(Command::Loadtest(args)) => block_on(loadtest::run(args)),
         Some(Command::Spf(args)) => block_on(spf::run(args)),
         Some(Command::Posture(args)) => block_on(posture::run(args)),
         Some(Command::Verify(args)) => block_on(verify::run(args)),

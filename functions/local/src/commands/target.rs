@@ -3,8 +3,9 @@
 use std::{path::PathBuf, time::Duration};
 
 use gatepost::{
-    config::{Reader, Setting},
-    io::{aws, table::Table},
+    api_key::HashSecret,
+    config::{self, Reader, Setting},
+    io::{aws, key_register::KeyRegister, table::Table},
 };
 
 use super::CommandError;
@@ -53,6 +54,18 @@ impl Target {
             clients::dynamodb(&self.endpoints().await?.dynamodb, CALL)
         };
         Ok(Table { client, name })
+    }
+
+    /// # Errors
+    /// When a name is missing, or no local stack answers.
+    pub(super) async fn key_register(&self) -> Result<KeyRegister, CommandError> {
+        let [table, secret] = self.names([config::TABLE, config::AUTH_KEY_HASH_SECRET])?;
+        Ok(KeyRegister { table: self.table(table).await?, secret: HashSecret::new(&secret) })
+    }
+
+    /// Of the local stack.
+    pub(super) fn url(&self) -> &str {
+        &self.url
     }
 
     /// # Errors

@@ -1,0 +1,140 @@
+//! What the table says of one client, whatever it shows: read once, believed for a while.
+
+use std::{
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::{Duration, SystemTime},
+};
+
+use super::{
+    guard::Guard,
+    table::{Item, Table, TableError, key, read_number, read_text, unix_micros},
+};
+use crate::{generations::Generations, rate_limit::Quota, weights::Weights};
+
+/// How long an instance goes on believing in who was welcome while the table does not answer.
+pub(super) const WELCOME_IN_OUTAGE_FOR: Duration = Duration::from_secs(15 * 60);
+
+/// Rows remembered per instance, absent ones included.
+const REMEMBERED: usize = 10_000;
+
+/// Sort key of every row of a client.
+pub(super) const ROW: &str = "key";
+
+/// Attributes of such a row. Registers write them, look-ups read them.
+pub(super) const NAME: &str = "name";
+pub(super) const REVOKED: &str = "revoked";
+pub(super) const REQUESTS_PER_MINUTE: &str = "requests_per_minute";
+pub(super) const BURST: &str = "burst";
+pub(super) const CLIENT_IP_REQUESTS_PER_MINUTE: &str = "client_ip_requests_per_minute";
+pub(super) const CLIENT_IP_BURST: &str = "client_ip_burst";
+pub(super) const OVERRIDES: &str = "overrides";
+
+/// Who calls, and what the caller may spend.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Client {
+    /// The public id; safe to log.
+    pub id: String,
+    pub terms: Terms,
+}
+
+/// What a row grants. `None` and the empty policy mean the defaults.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Terms {
+    /// Of the client.
+    pub quota: Option<Quota>,
+    /// Of each end user of the client.
+    pub client_ip_quota: Option<Quota>,
+    /// How much reasons weigh.
+    pub weights: Weights,
+}
+
+/// What is read of a row.
+pub(super) trait Row: Clone {
+    /// Of the item, or of there being none.
+    fn read(item: Option<&Item>) -> Self;
+
+    /// For how long it counts while the table does not answer.
+    fn believed_in_outage_for(&self) -> Duration;
+}
+
+/// Looks rows up. One per kind of credential and instance.
+pub(super) struct Rows<R> {
+    pub(super) table: Table,
+    believed_for: Duration,
+    remembered: Mutex<Generations<String, (SystemTime, R)>>,
+    guard: Guard,
+}
+
+impl<R: Row> Rows<R> {
+    /// What was read is believed for `believed_for`: what is revoked is refused everywhere after this long.
+    pub(super) fn new(table: Table, believed_for: Duration) -> Self {
+        Self { table, believed_for, remembered: Mutex::new(Generations::new(REMEMBERED)), guard: Guard::default() }
+    }
+
+    /// The row of a partition; what is remembered of it, if that is recent or all there is.
+    ///
+    /// # Errors
+    /// When the table did not answer and nothing recent is remembered.
+    pub(super) async fn row(&self, pk: &str, now: SystemTime) -> Result<R, TableError> {
+        if let Some(row) = self.remembered(pk, now) {
+            return Ok(row);
+        }
+        let fetched = self.guard.ask("look a client up", unix_micros(now), self.fetch(pk)).await;
+        match fetched {
+            Ok(row) => {
+                self.memory().insert(pk.to_owned(), (now, row.clone()));
+                Ok(row)
+            }
+            Err(error) => self.recall(pk, |row, age| age < row.believed_in_outage_for(), now).ok_or(error),
+        }
+    }
+
+    /// The row, if it was read lately.
+    pub(super) fn remembered(&self, pk: &str, now: SystemTime) -> Option<R> {
+        self.recall(pk, |_, age| age < self.believed_for, now)
+    }
+
+    async fn fetch(&self, pk: &str) -> Result<R, TableError> {
+        let get = self.table.client.get_item().table_name(&self.table.name).set_key(Some(key(pk, ROW)));
+        let output = get.send().await.map_err(|error| TableError::new("look a client up", error))?;
+        Ok(R::read(output.item.as_ref()))
+    }
+
+    fn recall(&self, pk: &str, is_believed: impl Fn(&R, Duration) -> bool, now: SystemTime) -> Option<R> {
+        let mut memory = self.memory();
+        let (read_at, row) = memory.get(pk)?;
+        let age = now.duration_since(*read_at).unwrap_or(Duration::MAX);
+        is_believed(row, age).then(|| row.clone())
+    }
+
+    fn memory(&self) -> MutexGuard<'_, Generations<String, (SystemTime, R)>> {
+        self.remembered.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Terms {
+    /// `None` when the row is revoked, or says what cannot be: a client is not judged by half of its policy.
+    pub(super) fn read(item: &Item) -> Option<Self> {
+        let weights = read_weights(item)?;
+        let quota = |rate, burst| {
+            let quota = read_number(item, rate).zip(read_number(item, burst));
+            quota.map(|(rate, burst)| Quota::new(rate, burst))
+        };
+        (!item.contains_key(REVOKED)).then(|| Self {
+            quota: quota(REQUESTS_PER_MINUTE, BURST),
+            client_ip_quota: quota(CLIENT_IP_REQUESTS_PER_MINUTE, CLIENT_IP_BURST),
+            weights,
+        })
+    }
+}
+
+fn read_weights(item: &Item) -> Option<Weights> {
+    let text = read_text(item, OVERRIDES).unwrap_or_default();
+    match Weights::parse(text.split(',').map(str::trim).filter(|part| !part.is_empty())) {
+        Ok(weights) => Some(weights),
+        Err(error) => {
+            tracing::error!(cause = %error, "the policy of a client cannot be read; it is refused");
+            None
+        }
+    }
+}

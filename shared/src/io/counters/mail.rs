@@ -1,0 +1,196 @@
+//! What instances of verify-inbound count: each message in the transaction that records its disposition.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::{Mutex, PoisonError},
+};
+
+use aws_sdk_dynamodb::{
+    error::BuildError,
+    types::{AttributeValue, TransactWriteItem, Update, builders::UpdateBuilder},
+};
+
+use super::{FROM, Lane, OVERFLOW_SERIES, SEEN, attribute, expires_at_s, partition, sort_key};
+use crate::{
+    activity::Channel,
+    api_key::HashSecret,
+    bucket::Bucket,
+    crowd::Sketch,
+    io::table::{EXPIRES_AT, key, number},
+};
+
+/// Series in one item: every addition is charged by the size of the item.
+const MOST_SERIES: usize = 100;
+
+/// Sender domains that are counted by name in one item. Those that come later are counted as different ones, but not by
+/// name, unless they come often.
+const MOST_SENDERS: usize = 64;
+
+/// Room for those that come often, and how often that is.
+const MOST_FREQUENT_SENDERS: usize = 32;
+const OFTEN: u32 = 8;
+
+/// Sender domains whose frequency is watched.
+const WATCHED_SENDERS: usize = 4_096;
+
+/// Names the item that one instance of verify-inbound adds to, and bounds what is in it.
+pub struct MailCounters {
+    table: String,
+    writer: String,
+    /// The function has no secret: who knows the name of the table can find domains that count as one.
+    hasher: HashSecret,
+    known: Mutex<Known>,
+}
+
+/// What the item of one bucket holds.
+#[derive(Default)]
+struct Known {
+    bucket: Option<Bucket>,
+    series: HashMap<String, Sketch>,
+    senders: HashSet<String>,
+    watched: HashMap<String, u32>,
+}
+
+impl MailCounters {
+    #[must_use]
+    pub fn new(table: String, instance: &str) -> Self {
+        let hasher = HashSecret::new(&table);
+        Self { table, writer: format!("inbound-{instance}"), hasher, known: Mutex::default() }
+    }
+
+    /// The addition for one message from `sender`, to be part of the transaction that records its disposition.
+    ///
+    /// # Errors
+    /// Never for a valid table name.
+    pub fn addition(
+        &self,
+        series: &str,
+        channels: &[Channel],
+        sender: Option<&str>,
+        bucket: Bucket,
+    ) -> Result<TransactWriteItem, BuildError> {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.turn_to(bucket);
+        let series = known.bounded(series);
+        let mut additions = Additions::new(&self.table, bucket, &self.writer);
+        for channel in channels {
+            additions.add(attribute(series, channel.as_str()), number(1));
+        }
+        if let Some(sender) = sender {
+            let hash = self.hasher.hash(sender);
+            if known.is_counted_by_name(sender) {
+                additions.add(attribute(series, &format!("{FROM}{sender}")), number(1));
+            }
+            if known.is_new(series, hash) {
+                additions.add(attribute(series, SEEN), AttributeValue::Ns(vec![Sketch::member(hash).to_string()]));
+            }
+        }
+        additions.build()
+    }
+}
+
+impl Known {
+    fn turn_to(&mut self, bucket: Bucket) {
+        if self.bucket != Some(bucket) {
+            *self = Self { bucket: Some(bucket), ..Self::default() };
+        }
+    }
+
+    /// Recipient domains come from strangers wherever a rule takes any sub-domain.
+    fn bounded<'s>(&mut self, series: &'s str) -> &'s str {
+        let is_full = MOST_SERIES <= self.series.len() && !self.series.contains_key(series);
+        let series = if is_full { OVERFLOW_SERIES } else { series };
+        self.series.entry(series.to_owned()).or_default();
+        series
+    }
+
+    /// What the sketch of a series does not know yet. Adding it twice changes nothing.
+    fn is_new(&mut self, series: &str, hash: u64) -> bool {
+        self.series.get_mut(series).is_some_and(|sketch| sketch.add(hash))
+    }
+
+    fn is_counted_by_name(&mut self, sender: &str) -> bool {
+        if self.senders.contains(sender) {
+            return true;
+        }
+        let room = if self.comes_often(sender) { MOST_SENDERS + MOST_FREQUENT_SENDERS } else { MOST_SENDERS };
+        let has_room = self.senders.len() < room;
+        if has_room {
+            self.senders.insert(sender.to_owned());
+        }
+        has_room
+    }
+
+    fn comes_often(&mut self, sender: &str) -> bool {
+        if WATCHED_SENDERS <= self.watched.len() && !self.watched.contains_key(sender) {
+            self.watched.clear();
+        }
+        let times = self.watched.entry(sender.to_owned()).or_default();
+        *times += 1;
+        OFTEN <= *times
+    }
+}
+
+/// One `ADD` expression under construction.
+struct Additions {
+    update: UpdateBuilder,
+    clauses: Vec<String>,
+}
+
+impl Additions {
+    fn new(table: &str, bucket: Bucket, writer: &str) -> Self {
+        let update = Update::builder()
+            .table_name(table)
+            .set_key(Some(key(partition(bucket, Lane::Mail), sort_key(bucket, writer))))
+            .expression_attribute_names("#exp", EXPIRES_AT)
+            .expression_attribute_values(":exp", number(expires_at_s(bucket)));
+        Self { update, clauses: Vec::new() }
+    }
+
+    fn add(&mut self, name: String, value: AttributeValue) {
+        let index = self.clauses.len();
+        let update = std::mem::take(&mut self.update);
+        self.update = update
+            .expression_attribute_names(format!("#c{index}"), name)
+            .expression_attribute_values(format!(":c{index}"), value);
+        self.clauses.push(format!("#c{index} :c{index}"));
+    }
+
+    fn build(self) -> Result<TransactWriteItem, BuildError> {
+        let expression = format!("SET #exp = :exp ADD {}", self.clauses.join(", "));
+        Ok(TransactWriteItem::builder().update(self.update.update_expression(expression).build()?).build())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names_in(item: &TransactWriteItem) -> Vec<&str> {
+        let names = item.update.as_ref().and_then(|update| update.expression_attribute_names.as_ref());
+        let mut names: Vec<&str> = names.into_iter().flat_map(|names| names.values()).map(String::as_str).collect();
+        names.sort_unstable();
+        names
+    }
+
+    #[test]
+    fn a_message_counts_by_sender_and_a_sender_is_new_once_a_bucket() {
+        let counters = MailCounters::new("table".to_owned(), "one");
+        let bucket = Bucket::parse("2026-11-23T02:10").expect("a time");
+        let add = |bucket| counters.addition("inbound/x", &[Channel::Total], Some("a.example"), bucket).expect("valid");
+        let first = ["expires_at", "inbound/x|total", "inbound/x|~from:a.example", "inbound/x|~seen"];
+        assert_eq!(names_in(&add(bucket)), first);
+        assert_eq!(names_in(&add(bucket)), first[..3]);
+        assert_eq!(names_in(&add(bucket.next())), first);
+    }
+
+    #[test]
+    fn strangers_cannot_make_the_item_grow_and_who_writes_often_is_counted_all_the_same() {
+        let mut known = Known::default();
+        let counted = (0..100_000).filter(|n| known.is_counted_by_name(&format!("{n}.example"))).count();
+        assert_eq!(counted, MOST_SENDERS);
+        let counted = (0..20).filter(|_| known.is_counted_by_name("often.example")).count();
+        assert_eq!(counted, 20 - 7);
+        assert!(known.watched.len() <= WATCHED_SENDERS);
+    }
+}
