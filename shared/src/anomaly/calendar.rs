@@ -8,7 +8,7 @@ use crate::bucket::Bucket;
 pub enum Occasion {
     /// More traffic, perhaps from other senders.
     Campaign,
-    /// Less traffic, perhaps from other senders.
+    /// Less traffic.
     Holiday,
     /// Maintenance and anything else: explains everything.
     Other,
@@ -59,7 +59,7 @@ impl Explained {
     }
 
     /// The total without what was announced, for a series that would otherwise have had `expected`.
-    pub(super) fn total(self, total: f64, expected: f64) -> f64 {
+    pub(super) fn total(self, total: f32, expected: f32) -> f32 {
         match total > expected {
             true if self.explains_more() => expected,
             false if self.holiday || self.other => expected,
@@ -71,7 +71,7 @@ impl Explained {
     pub(super) fn mutes(self, channel: Channel) -> bool {
         match channel {
             Channel::Total | Channel::AuthFail => self.other,
-            Channel::Top1 | Channel::Distinct => self.campaign || self.holiday || self.other,
+            Channel::Top1 | Channel::Distinct => self.campaign || self.other,
             Channel::Limited => self.explains_more(),
         }
     }
@@ -95,13 +95,13 @@ mod tests {
             ("campaign", 0, 20.0, 5.0, false, true),
             ("campaign", 9, 20.0, 5.0, false, true),
             ("campaign", 10, 90.0, 5.0, false, false),
-            ("holiday", 5, 90.0, 20.0, false, true),
+            ("holiday", 5, 90.0, 20.0, false, false),
             ("maintenance", 5, 20.0, 20.0, true, true),
         ] {
             let announced = [Announced { first: bucket(0), last: bucket(9), occasion: Occasion::named(kind) }];
             let explained = Explained::by(&announced, bucket(at));
             let left = [explained.total(90.0, 20.0), explained.total(5.0, 20.0)];
-            assert_eq!(left.map(f64::to_bits), [of_90, of_5].map(f64::to_bits), "{kind} {at}");
+            assert_eq!(left.map(f32::to_bits), [of_90, of_5].map(f32::to_bits), "{kind} {at}");
             assert_eq!(explained.mutes(Channel::AuthFail), failures_muted, "{kind} {at}");
             assert_eq!(explained.mutes(Channel::Top1), mix_muted, "{kind} {at}");
         }

@@ -1,33 +1,41 @@
 //! The model of one series: distances, measured by their own extremes, into one judgement per bucket.
 
-#![expect(clippy::indexing_slicing, reason = "slots are constants or counted modulo the length of their array")]
-
 use serde::{Deserialize, Serialize};
 
 use super::cold_start::{flood_level, is_limited_flood};
-use super::extremes::{BLOCK, Extremes};
-use super::incident::THRESHOLD;
-use super::signals::{Breadth, Distance, Drift, SCALES, Share, Volume};
+use super::evidence::{Evidence, Standout, Usual};
+use super::extremes::BLOCK;
+use super::profile::{Expectation, Profile, WEEK};
+use super::signals::{Breadth, Change, Drift, Factors, Senders, Share, Traffic, Volume};
 use super::state::Saved;
-use super::{Channel, Explained, Kind, Measure, Observation};
+use super::{Band, Channel, Explained, Judgement, Kind, Measure, Observation, Reading};
 use crate::bucket::Bucket;
 
-/// Statistics under watch: 7 of volume and 4 each of three other channels, in both directions, and their 4 sums.
-pub(super) const STATISTICS: usize = 2 * (7 + 3 * 4) + 4;
 /// Excess over the usual extremes, in their spreads, that scores one half.
 const HALF_SCORE: f64 = 6.0;
+/// Excess up to which nobody asks which time scale stands out.
+const OF_NO_NOTE: f32 = 1.0;
 /// Buckets of history at which the band is still twice as wide: one day.
-const COLD_BUCKETS: f64 = 288.0;
+const COLD_BUCKETS: f32 = 288.0;
 /// The score of what needs no history.
 const CERTAIN: f64 = 0.9;
 /// How far a bucket may move what is learned, in standard deviations; less when it is in doubt.
-const REACH: f64 = 3.0;
-const REACH_IN_DOUBT: f64 = 1.0;
+const REACH: f32 = 3.0;
+const REACH_IN_DOUBT: f32 = 1.0;
 const DOUBT: f64 = 0.3;
+/// Buckets after the end of an anomaly until it is forgotten: one hour.
+const OVER: u8 = 12;
+/// Traffic that is more than so many times the expected is a flood.
+const MANY_TIMES: f32 = 4.0;
 /// No counter of five minutes is larger, and its square fits an `f32`.
 const LARGEST: f64 = 1e12;
 
-/// What is known of one series. Serialises to about 2 KB, versioned.
+/// Changes of a rate that are looked for: low and slow, and what is nearly gone.
+const TRAFFIC: Factors = Factors { rise: 1.5, fall: 0.25 };
+const FAILURES: Factors = Factors { rise: 3.0, fall: 0.5 };
+const SENDERS: Factors = Factors { rise: 1.7, fall: 0.4 };
+
+/// What is known of one series.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "Saved", into = "Saved")]
 pub struct Model {
@@ -35,73 +43,49 @@ pub struct Model {
     pub(super) last: Option<Bucket>,
     /// Buckets observed, gaps not counted.
     pub(super) seen: u32,
+    /// Minutes that the clock of the series is ahead of UTC.
+    pub(super) ahead: i16,
+    /// Buckets in a row in which an earlier anomaly lingers in the longer windows but does not go on.
+    pub(super) stale: u8,
     /// The most that was learned from any bucket.
-    pub(super) highest: f64,
+    pub(super) highest: f32,
+    pub(super) profile: Profile,
     pub(super) volume: Volume,
     pub(super) auth_fail: Share,
     pub(super) top1: Share,
     pub(super) breadth: Breadth,
     pub(super) drift: Drift,
-    pub(super) extremes: [Extremes; STATISTICS],
-}
-
-/// One channel of a bucket: what was expected, what came, and how unusual that is.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Reading {
-    pub channel: Channel,
-    pub kind: Kind,
-    pub expected: f64,
-    pub actual: f64,
-    /// Distance in about standard deviations, at the time scale that stood out most; negative = less than expected.
-    pub z: f64,
-    /// 0 to 1; one half is as far above the usual extremes as an alert asks for.
-    pub score: f64,
-}
-
-/// What is to be thought of one bucket: one reading per channel, the most unusual first. Empty: nothing can be said.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct Judgement {
-    pub readings: Vec<Reading>,
-}
-
-impl Judgement {
-    /// 0 (as usual) to 1.
-    #[must_use]
-    pub fn score(&self) -> f64 {
-        self.readings.first().map_or(0.0, |reading| reading.score)
-    }
-
-    /// What to call it: a flood changes every share as well, so it gives its name even when another channel stands out more.
-    #[must_use]
-    pub fn headline(&self) -> Option<&Reading> {
-        let flood = self.readings.iter().find(|reading| reading.kind == Kind::Flood && reading.score >= THRESHOLD);
-        flood.or(self.readings.first())
-    }
-}
-
-/// A statistic and the place of its extremes.
-struct Statistic {
-    slot: usize,
-    distance: Distance,
-    /// The distance in the direction under watch.
-    value: f64,
+    /// Of total, failures, the first sender, and what comes from senders that came already.
+    pub(super) changes: [Change; 4],
+    pub(super) usual: Usual,
 }
 
 impl Model {
     #[must_use]
-    pub fn new(measure: Measure) -> Self {
+    pub const fn new(measure: Measure) -> Self {
         Self {
             measure,
             last: None,
             seen: 0,
+            ahead: 0,
+            stale: 0,
             highest: 0.0,
+            profile: Profile::new(),
             volume: Volume::new(),
-            auth_fail: Share::new(Channel::AuthFail),
-            top1: Share::new(Channel::Top1),
+            auth_fail: Share::new(),
+            top1: Share::new(),
             breadth: Breadth::new(),
             drift: Drift::new(),
-            extremes: [Extremes::new(); STATISTICS],
+            changes: [Change::new(); 4],
+            usual: Usual::new(),
         }
+    }
+
+    /// Sets the clock that the rhythm of the series follows, in minutes ahead of UTC; to be called again when the clock changes.
+    /// Where the offset is that of the time zone at each bucket, summer time begins and ends without a finding.
+    pub fn set_clock(&mut self, minutes_ahead: i32) {
+        const DAY: i32 = 24 * 60;
+        self.ahead = i16::try_from(minutes_ahead.clamp(-DAY, DAY)).unwrap_or_default();
     }
 
     /// The last bucket observed.
@@ -124,76 +108,124 @@ impl Model {
         }
         let elapsed = self.last.map_or(1, |last| bucket.since(last));
         let counted = self.count(observation, explained);
-        let statistics = self.statistics(bucket, elapsed, &counted);
-        let mut readings = self.readings(&statistics);
-        readings.extend(self.certain(&counted));
-        readings.retain(|reading| reading.z.is_finite() && reading.expected.is_finite());
-        readings.sort_by(|a, b| b.score.total_cmp(&a.score));
-        let judgement = Judgement { readings };
-        self.learn(bucket, &counted, &judgement, &statistics);
-        self.begin_anew_if_astray();
+        let (evidence, traffic) = self.evidence(elapsed, &counted);
+        let excess = self.usual.excess(&evidence);
+        let largest = excess.largest();
+        let judgement = self.judgement(&evidence, &excess, largest <= OF_NO_NOTE, &counted);
+        let goes_on = judgement.score() >= DOUBT;
+        self.learn(&counted, &traffic, goes_on);
+        self.usual.watch(&evidence);
+        self.forget_what_is_over(goes_on, self.score(largest) >= DOUBT);
+        self.advance(bucket);
         judgement
     }
 
+    /// What is expected of a bucket, and how far its total may be from that without a finding by itself. Learns nothing.
+    #[must_use]
+    pub fn band(&self, bucket: Bucket) -> Band {
+        let excess = narrow(HALF_SCORE) * self.widening();
+        let limits = [self.usual.less.first_at(excess), self.usual.more.first_at(excess)];
+        let (expected, lowest, [low, high]) = match self.measure {
+            Measure::Gauge => (self.drift.expected(), f32::NEG_INFINITY, self.drift.bounds(limits)),
+            Measure::Count => {
+                let expected = self.profile.expect(self.minute(bucket)).mean;
+                (expected, 0.0, self.volume.bounds(expected, limits))
+            }
+        };
+        let low = low.min(expected).max(lowest);
+        Band { expected: expected.into(), low: low.into(), high: high.max(expected).into() }
+    }
+
+    /// Local minutes since Monday 00:00.
+    fn minute(&self, bucket: Bucket) -> u32 {
+        let week = i64::from(WEEK);
+        let local = (i64::from(bucket.minute_of_week()) + i64::from(self.ahead)).rem_euclid(week);
+        u32::try_from(local).unwrap_or_default()
+    }
+
     fn count(&self, observation: &Observation, explained: Explained) -> Counted {
+        let expectation = self.profile.expect(self.minute(observation.bucket));
         let (lowest, expected) = match self.measure {
-            Measure::Count => (0.0, self.volume.profile.expected(observation.bucket)),
+            Measure::Count => (0.0, expectation.mean),
             Measure::Gauge => (-LARGEST, self.drift.expected()),
         };
-        let whole = observation.total.clamp(lowest, LARGEST);
+        let whole = narrow(observation.total.clamp(lowest, LARGEST));
         let heard = |channel: Channel, value: Option<f64>| {
-            value.filter(|value| value.is_finite() && !explained.mutes(channel)).map(|value| value.clamp(0.0, LARGEST))
+            let value = value.filter(|value| value.is_finite() && !explained.mutes(channel))?;
+            Some(narrow(value.clamp(0.0, LARGEST)))
         };
+        let distinct = heard(Channel::Distinct, observation.distinct);
         Counted {
             whole,
             total: explained.total(whole, expected),
+            expected,
+            expectation,
             auth_fail: heard(Channel::AuthFail, observation.auth_fail),
             top1: heard(Channel::Top1, observation.top1),
-            distinct: heard(Channel::Distinct, observation.distinct),
+            senders: distinct.map(|distinct| self.breadth.see(distinct, whole)),
             limited: heard(Channel::Limited, observation.limited),
         }
     }
 
-    fn statistics(&mut self, bucket: Bucket, elapsed: u32, counted: &Counted) -> Vec<Statistic> {
-        let Counted { whole, total, .. } = *counted;
-        let mut watched = Watched::default();
+    fn evidence(&mut self, elapsed: u32, counted: &Counted) -> (Evidence, Traffic) {
+        let Counted { whole, total, expected, .. } = *counted;
+        let mut evidence = Evidence::none();
+        let [of_total, of_failures, of_first, of_repeats] = &mut self.changes;
+        let traffic = self.volume.observe(elapsed, total, expected);
         match self.measure {
-            Measure::Gauge => watched.add(0, &self.drift.observe(elapsed, total)),
-            Measure::Count => watched.add(0, &self.volume.observe(bucket, elapsed, total)),
-        }
-        if let Some(part) = counted.auth_fail {
-            watched.add(7, &self.auth_fail.observe(elapsed, part, whole));
-        }
-        if let Some(part) = counted.top1 {
-            watched.add(11, &self.top1.observe(elapsed, part, whole));
-        }
-        if let Some(distinct) = counted.distinct {
-            watched.add(15, &self.breadth.observe(elapsed, distinct, whole));
-        }
-        watched.add_sums(&self.extremes);
-        watched.0
-    }
-
-    /// The most unusual statistic of each channel.
-    fn readings(&self, statistics: &[Statistic]) -> Vec<Reading> {
-        let mut readings: Vec<Reading> = Vec::with_capacity(5);
-        for statistic in statistics {
-            let reading = self.reading(statistic);
-            match readings.iter_mut().find(|known| known.channel == reading.channel) {
-                Some(known) if known.score < reading.score => *known = reading,
-                Some(_) => {}
-                None => readings.push(reading),
+            Measure::Gauge => evidence.total(&self.drift.observe(elapsed, total), [f32::NAN; 2]),
+            Measure::Count => {
+                of_total.observe(traffic.clipped, expected, self.volume.weight(&traffic), &TRAFFIC);
+                evidence.total(&traffic.distances, of_total.evidence());
             }
         }
-        readings
+        if let Some(part) = counted.auth_fail {
+            of_failures.observe(part.min(whole), self.auth_fail.share() * whole, 1.0, &FAILURES);
+            evidence.auth_fail(&self.auth_fail.observe(elapsed, part, whole), of_failures.evidence());
+        }
+        if let Some(part) = counted.top1 {
+            of_first.observe(part.min(whole), self.top1.share() * whole, 1.0, &SENDERS);
+            evidence.top1(&self.top1.observe(elapsed, part, whole), of_first.evidence());
+        }
+        if let Some(senders) = &counted.senders {
+            let (repeats, usual) = (whole - senders.distinct, whole - senders.expected);
+            of_repeats.observe(repeats.max(0.0), usual.max(0.0), 1.0, &SENDERS);
+            // Fewer repeats are more senders.
+            let [more_repeats, fewer_repeats] = of_repeats.evidence();
+            evidence.distinct(&self.breadth.observe(elapsed, senders), [fewer_repeats, more_repeats]);
+        }
+        (evidence, traffic)
     }
 
-    fn reading(&self, statistic: &Statistic) -> Reading {
-        let Distance { channel, expected, actual, z } = statistic.distance;
-        let band = 1.0 + COLD_BUCKETS / f64::from(self.seen.max(1));
-        let excess = self.extremes[statistic.slot].excess(statistic.value) / band;
-        let score = if excess > 0.0 { excess / (excess + HALF_SCORE) } else { 0.0 };
-        Reading { channel, kind: kind(&statistic.distance), expected, actual, z, score }
+    fn judgement(&self, evidence: &Evidence, excess: &Evidence, is_calm: bool, counted: &Counted) -> Judgement {
+        let mut readings = Vec::with_capacity(5);
+        evidence.for_each_standout(excess, is_calm, |standout| {
+            let reading = self.reading(&standout, counted);
+            if reading.z.is_finite() && reading.expected.is_finite() {
+                readings.push(reading);
+            }
+        });
+        let certain = self.certain(counted);
+        if !is_calm || certain.is_some() {
+            readings.extend(certain);
+            readings.sort_by(|a, b| b.score.total_cmp(&a.score));
+        }
+        Judgement { readings }
+    }
+
+    fn reading(&self, standout: &Standout, counted: &Counted) -> Reading {
+        let Standout { channel, z, excess, is_local } = *standout;
+        let (expected, actual) = match channel {
+            Channel::Total if is_local => (counted.expected * self.volume.recent(), counted.total),
+            Channel::Total => (counted.expected, counted.total),
+            Channel::AuthFail => (self.auth_fail.share() * counted.whole, counted.auth_fail.unwrap_or_default()),
+            Channel::Top1 => (self.top1.share() * counted.whole, counted.top1.unwrap_or_default()),
+            Channel::Distinct => counted.senders.map_or((0.0, 0.0), |senders| (senders.expected, senders.distinct)),
+            Channel::Limited => (0.0, counted.limited.unwrap_or_default()),
+        };
+        let score = self.score(excess);
+        let kind = Kind::of(channel, z > 0.0, actual > MANY_TIMES * expected);
+        Reading { channel, kind, expected: expected.into(), actual: actual.into(), z: z.into(), score }
     }
 
     /// What needs no model: refusals by the rate limit, and an order of magnitude above a quiet past.
@@ -207,16 +239,26 @@ impl Model {
             }
             _ => return None,
         };
-        Some(Reading { channel, kind: Kind::Flood, expected, actual, z: actual.sqrt(), score: CERTAIN })
+        let z = actual.sqrt().into();
+        Some(Reading {
+            channel,
+            kind: Kind::Flood,
+            expected: expected.into(),
+            actual: actual.into(),
+            z,
+            score: CERTAIN,
+        })
     }
 
-    fn learn(&mut self, bucket: Bucket, counted: &Counted, judgement: &Judgement, statistics: &[Statistic]) {
-        let in_doubt = judgement.score() >= DOUBT;
+    fn learn(&mut self, counted: &Counted, traffic: &Traffic, in_doubt: bool) {
         let (reach, trust) = if in_doubt { (REACH_IN_DOUBT, 0.1) } else { (REACH, 1.0) };
         let Counted { whole, total, .. } = *counted;
         match self.measure {
             Measure::Gauge => self.drift.learn(total, reach),
-            Measure::Count => self.volume.learn(bucket, total, reach),
+            Measure::Count => {
+                let learned = self.volume.learn(traffic, reach);
+                self.profile.learn(&counted.expectation, learned);
+            }
         }
         if let Some(part) = counted.auth_fail {
             self.auth_fail.learn(part, whole, trust);
@@ -224,23 +266,42 @@ impl Model {
         if let Some(part) = counted.top1 {
             self.top1.learn(part, whole, trust);
         }
-        if let Some(distinct) = counted.distinct {
-            self.breadth.learn(distinct, whole, trust);
+        if let Some(senders) = &counted.senders {
+            self.breadth.learn(senders, trust);
         }
         let highest = (self.seen > 0).then_some(self.highest);
         self.highest = self.highest.max(total.min(flood_level(highest)));
-        for statistic in statistics {
-            self.extremes[statistic.slot].watch(statistic.value);
+    }
+
+    /// Evidence that was judged when it came is dropped an hour after its end; the longer windows would carry it for a day.
+    fn forget_what_is_over(&mut self, goes_on: bool, lingers: bool) {
+        self.stale = if lingers && !goes_on { self.stale.saturating_add(1) } else { 0 };
+        if self.stale >= OVER {
+            self.stale = 0;
+            self.changes = [Change::new(); 4];
+            self.volume.forget();
+            self.auth_fail.forget();
+            self.top1.forget();
+            self.breadth.forget();
         }
-        self.advance(bucket);
+    }
+
+    /// How much wider the band is than later.
+    fn widening(&self) -> f32 {
+        1.0 + COLD_BUCKETS / count(self.seen.max(1))
+    }
+
+    fn score(&self, excess: f32) -> f64 {
+        let excess = f64::from(excess / self.widening());
+        if excess > 0.0 { excess / (excess + HALF_SCORE) } else { 0.0 }
     }
 
     fn advance(&mut self, bucket: Bucket) {
         self.last = Some(bucket);
         self.seen = self.seen.saturating_add(1);
         if self.seen.is_multiple_of(BLOCK) {
-            let blocks = f64::from(self.seen / BLOCK - 1);
-            self.extremes.iter_mut().for_each(|extremes| extremes.close_block(blocks));
+            self.usual.close_block(count(self.seen / BLOCK - 1));
+            self.begin_anew_if_astray();
         }
     }
 }
@@ -248,188 +309,23 @@ impl Model {
 /// An observation without what was announced, and without numbers that could harm a model.
 struct Counted {
     /// All that came, which is what the other channels are parts of.
-    whole: f64,
+    whole: f32,
     /// The part of it that was not announced.
-    total: f64,
-    auth_fail: Option<f64>,
-    top1: Option<f64>,
-    distinct: Option<f64>,
-    limited: Option<f64>,
+    total: f32,
+    expected: f32,
+    expectation: Expectation,
+    auth_fail: Option<f32>,
+    top1: Option<f32>,
+    senders: Option<Senders>,
+    limited: Option<f32>,
 }
 
-#[derive(Default)]
-struct Watched(Vec<Statistic>);
-
-impl Watched {
-    /// The directions of each distance that matter; `first` counts distances, not slots.
-    fn add(&mut self, first: usize, distances: &[Distance]) {
-        for (index, &distance) in distances.iter().enumerate() {
-            let slot = 2 * (first + index);
-            self.0.push(Statistic { slot, distance, value: distance.z });
-            // Fewer failures than usual trouble nobody.
-            if distance.channel != Channel::AuthFail {
-                self.0.push(Statistic { slot: slot + 1, distance, value: -distance.z });
-            }
-        }
-    }
-
-    /// Per scale, the length of the vector of all channels, each in units of its usual extremes: an attack that is a little
-    /// unusual everywhere. It is reported as the channel that contributes most.
-    fn add_sums(&mut self, extremes: &[Extremes; STATISTICS]) {
-        let relative = |statistic: &Statistic| (statistic.value / extremes[statistic.slot].mean.max(0.5)).max(0.0);
-        for scale in 0..SCALES.len() {
-            let slots = [0, 7, 11, 15].map(|first| 2 * (first + scale));
-            let at_scale = self.0.iter().filter(|statistic| slots.contains(&(statistic.slot & !1)));
-            let Some(most) = at_scale.clone().max_by(|a, b| relative(a).total_cmp(&relative(b))) else { continue };
-            let sum: f64 = at_scale.map(|statistic| relative(statistic).powi(2)).sum();
-            let slot = STATISTICS - SCALES.len() + scale;
-            let statistic = Statistic { slot, distance: most.distance, value: 3.0 * sum.sqrt() };
-            self.0.push(statistic);
-        }
-    }
+#[expect(clippy::cast_possible_truncation, reason = "rounding to f32 is the purpose; the clamp keeps it finite")]
+fn narrow(number: f64) -> f32 {
+    number as f32
 }
 
-fn kind(distance: &Distance) -> Kind {
-    let more = distance.z > 0.0;
-    match distance.channel {
-        Channel::Total if !more => Kind::Silence,
-        Channel::Total if distance.actual > 4.0 * distance.expected => Kind::Flood,
-        Channel::Total => Kind::Spike,
-        Channel::AuthFail => Kind::AuthFailSurge,
-        Channel::Top1 if more => Kind::SingleSender,
-        Channel::Top1 | Channel::Distinct => Kind::MixShift,
-        Channel::Limited => Kind::Flood,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::anomaly::{Announced, Occasion};
-
-    /// A steady client: 20 requests a bucket, half as many at night, with a fixed pattern of noise.
-    fn usual(bucket: Bucket) -> Observation {
-        let hour = bucket.minute_of_week() / 60 % 24;
-        let noise = f64::from(u32::from(bucket).wrapping_mul(2_654_435_761) >> 28) - 7.5;
-        let total = (if hour < 6 { 10.0 } else { 20.0 } + noise * 0.5).round();
-        let (auth_fail, top1, distinct) =
-            (Some((total / 10.0).round()), Some((total / 2.0).round()), Some((total / 3.0).round()));
-        Observation { bucket, total, auth_fail, top1, distinct, limited: Some(0.0) }
-    }
-
-    fn monday() -> Bucket {
-        Bucket::parse("2026-01-05T00:00").expect("a time")
-    }
-
-    /// A model that has seen `days` of the steady client, and the bucket that comes next.
-    fn after_days(days: u32) -> (Model, Bucket) {
-        let mut model = Model::new(Measure::Count);
-        let first = monday();
-        for offset in 0..days * 288 {
-            model.observe(&usual(first.plus(offset)));
-        }
-        (model, first.plus(days * 288))
-    }
-
-    fn found(model: &mut Model, observations: impl IntoIterator<Item = Observation>) -> Option<Kind> {
-        let judgements = observations.into_iter().map(|observation| model.observe(&observation));
-        judgements
-            .filter(|judgement| judgement.score() >= 0.5)
-            .last()
-            .and_then(|judgement| Some(judgement.headline()?.kind))
-    }
-
-    #[test]
-    fn a_steady_client_is_no_finding_in_five_weeks() {
-        let mut model = Model::new(Measure::Count);
-        assert_eq!(found(&mut model, (0..35 * 288).map(|offset| usual(monday().plus(offset)))), None);
-    }
-
-    #[test]
-    fn each_kind_of_trouble_is_called_by_its_name_within_an_hour() {
-        let with = |bucket: Bucket, change: fn(&mut Observation)| {
-            let mut observation = usual(bucket);
-            change(&mut observation);
-            observation
-        };
-        for (kind, change) in [
-            (Kind::Flood, (|it| it.total *= 20.0) as fn(&mut Observation)),
-            (Kind::AuthFailSurge, |it| it.auth_fail = Some(it.total)),
-            (Kind::SingleSender, |it| it.top1 = Some(it.total)),
-            (Kind::MixShift, |it| it.distinct = Some(it.total)),
-        ] {
-            let (mut model, next) = after_days(15);
-            let hour = (0..12).map(|offset| with(next.plus(96 + offset), change));
-            assert_eq!(found(&mut model, hour), Some(kind));
-        }
-    }
-
-    #[test]
-    fn an_outage_is_silence_but_a_gap_is_nothing() {
-        let nothing = |bucket| Observation { total: 0.0, auth_fail: None, top1: None, distinct: None, ..usual(bucket) };
-        let (mut model, next) = after_days(15);
-        let after_gap = (0..100).map(|offset| usual(next.plus(500 + offset)));
-        assert_eq!(found(&mut model, after_gap), None);
-        let outage = (0..12).map(|offset| nothing(next.plus(700 + offset)));
-        assert_eq!(found(&mut model, outage), Some(Kind::Silence));
-    }
-
-    #[test]
-    fn a_flood_is_seen_without_any_history() {
-        let bare = |total, limited| Observation {
-            total,
-            limited,
-            auth_fail: None,
-            top1: None,
-            distinct: None,
-            bucket: monday(),
-        };
-        for (total, limited, kind) in
-            [(499.0, None, None), (500.0, None, Some(Kind::Flood)), (200.0, Some(60.0), Some(Kind::Flood))]
-        {
-            assert_eq!(found(&mut Model::new(Measure::Count), [bare(total, limited)]), kind, "{total} {limited:?}");
-        }
-        let quiet = (0..3).map(|offset| Observation { bucket: monday().plus(offset), ..bare(2.0, None) });
-        let burst = Observation { bucket: monday().plus(3), ..bare(120.0, None) };
-        assert_eq!(found(&mut Model::new(Measure::Count), quiet.chain([burst])), Some(Kind::Flood));
-    }
-
-    #[test]
-    fn an_announced_surge_is_no_finding_and_teaches_nothing() {
-        let (mut model, next) = after_days(15);
-        let campaign = [Announced { first: next, last: next.plus(11), occasion: Occasion::Campaign }];
-        for offset in 0..12 {
-            let bucket = next.plus(offset);
-            let surge = Observation { total: 90.0, ..usual(bucket) };
-            assert!(model.observe_during(&surge, Explained::by(&campaign, bucket)).score() < 0.5);
-        }
-        assert_eq!(found(&mut model, [Observation { total: 90.0, ..usual(next.plus(12)) }]), Some(Kind::Flood));
-    }
-
-    #[test]
-    fn the_same_bucket_twice_changes_nothing() {
-        let (mut model, next) = after_days(2);
-        model.observe(&usual(next));
-        let before = model.clone();
-        assert_eq!(model.observe(&Observation { total: 1e6, ..usual(next) }), Judgement::default());
-        assert_eq!(model, before);
-    }
-
-    #[test]
-    fn numbers_that_are_none_never_reach_the_model() {
-        let (mut model, next) = after_days(1);
-        for (offset, value) in (0..).zip([f64::NAN, f64::INFINITY, f64::NEG_INFINITY, -1.0, f64::MAX, 1e-320]) {
-            let bucket = next.plus(offset);
-            let hostile = Some(value);
-            model.observe(&Observation {
-                auth_fail: hostile,
-                top1: hostile,
-                distinct: hostile,
-                limited: hostile,
-                ..usual(bucket)
-            });
-            model.observe(&Observation { total: value, ..usual(next.plus(10 + offset)) });
-            assert!(model.is_finite(), "{value}");
-        }
-    }
+#[expect(clippy::cast_precision_loss, reason = "beyond 2^24 a whole one more or less says nothing")]
+fn count(buckets: u32) -> f32 {
+    buckets as f32
 }

@@ -6,57 +6,89 @@
 /// Buckets in a block: eight hours.
 pub(super) const BLOCK: u32 = 96;
 /// What is assumed before a block has ended, in blocks.
-const PRIOR_BLOCKS: f64 = 3.0;
-const PRIOR_MEAN: f64 = 3.0;
-const PRIOR_SPREAD: f64 = 1.0;
+const PRIOR_BLOCKS: f32 = 3.0;
+const PRIOR_MEAN: f32 = 3.0;
+const PRIOR_SPREAD: f32 = 1.0;
 /// Blocks after which one forgets as fast as one learns: two weeks.
-const MEMORY: f64 = 42.0;
+const MEMORY: f32 = 42.0;
 /// A maximum counts for at most this many spreads above the mean, so that an attack teaches little.
-const CLIP: f64 = 3.0;
+const CLIP: f32 = 3.0;
+/// No series is steadier than that: the least mean, the least spread, and the least spread as part of the mean.
+const LEAST_MEAN: f32 = 1.5;
+const LEAST_SPREAD: f32 = 0.25;
+const LEAST_RELATIVE_SPREAD: f32 = 0.08;
+/// The largest of a block in which a statistic was not heard of. No statistic counts below zero.
+pub(super) const UNHEARD: f32 = -1.0;
 
-/// The largest value of the running block, and mean and spread over the blocks before.
+/// For each of `N` statistics the largest value of the running block, and mean and spread over the blocks before.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Extremes {
-    pub(super) largest: f64,
-    pub(super) mean: f64,
-    pub(super) spread: f64,
+pub(super) struct Extremes<const N: usize> {
+    pub(super) largest: [f32; N],
+    pub(super) mean: [f32; N],
+    pub(super) spread: [f32; N],
 }
 
-impl Extremes {
-    pub(super) fn new() -> Self {
-        Self { largest: 0.0, mean: PRIOR_MEAN, spread: PRIOR_SPREAD }
+impl<const N: usize> Extremes<N> {
+    pub(super) const fn new() -> Self {
+        Self { largest: [UNHEARD; N], mean: [PRIOR_MEAN; N], spread: [PRIOR_SPREAD; N] }
     }
 
-    /// Spreads above the usual largest value of a block; negative below it.
-    pub(super) fn excess(&self, value: f64) -> f64 {
-        (value - self.mean) / self.spread.max(0.3 + 0.1 * self.mean)
+    /// Spreads above the usual largest value of a block; negative below it. What is not a number was not heard of.
+    pub(super) fn excess(&self, values: &[f32; N]) -> [f32; N] {
+        let mut excess = *values;
+        for ((value, mean), spread) in excess.iter_mut().zip(&self.mean).zip(&self.spread) {
+            let mean = larger(*mean, LEAST_MEAN);
+            *value = (*value - mean) / larger(*spread, LEAST_SPREAD + LEAST_RELATIVE_SPREAD * mean);
+        }
+        excess
     }
 
-    pub(super) fn watch(&mut self, value: f64) {
-        self.largest = self.largest.max(value.min(self.mean + CLIP * self.spread));
+    /// The value of the first statistic that is `excess` spreads above its usual largest one.
+    pub(super) fn first_at(&self, excess: f32) -> f32 {
+        let mean = larger(self.mean[0], LEAST_MEAN);
+        mean + excess * larger(self.spread[0], LEAST_SPREAD + LEAST_RELATIVE_SPREAD * mean)
+    }
+
+    pub(super) fn watch(&mut self, values: &[f32; N]) {
+        let known = self.mean.iter().zip(&self.spread);
+        for ((largest, value), (mean, spread)) in self.largest.iter_mut().zip(values).zip(known) {
+            // What is not a number is not larger than zero, nor equal to itself.
+            let clipped = -larger(-larger(*value, 0.0), -(mean + CLIP * spread));
+            *largest = larger(if value.is_nan() { UNHEARD } else { clipped }, *largest);
+        }
     }
 
     /// Ends the block after `blocks` earlier ones.
-    pub(super) fn close_block(&mut self, blocks: f64) {
+    pub(super) fn close_block(&mut self, blocks: f32) {
         let gain = 1.0 / (blocks + PRIOR_BLOCKS + 1.0).min(MEMORY);
-        let off = self.largest - self.mean;
-        self.mean += gain * off;
-        // The mean absolute deviation of a Gaussian is 0.8 of its standard deviation.
-        self.spread += gain * (1.25 * off.abs() - self.spread);
-        self.largest = 0.0;
+        let known = self.mean.iter_mut().zip(&mut self.spread);
+        for (largest, (mean, spread)) in self.largest.iter_mut().zip(known) {
+            if *largest >= 0.0 {
+                let off = *largest - *mean;
+                *mean += gain * off;
+                // The mean absolute deviation of a Gaussian is 0.8 of its standard deviation.
+                *spread += gain * (1.25 * off.abs() - *spread);
+            }
+            *largest = UNHEARD;
+        }
     }
+}
+
+/// The larger of two numbers, `b` if `a` is none: one instruction, which `f32::max` is not.
+pub(super) fn larger(a: f32, b: f32) -> f32 {
+    if a > b { a } else { b }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn after(maxima: &[f64]) -> Extremes {
+    fn after(maxima: &[f32]) -> Extremes<2> {
         let mut extremes = Extremes::new();
-        for (blocks, &largest) in (0..).zip(maxima) {
-            extremes.watch(1.0);
-            extremes.watch(largest);
-            extremes.close_block(f64::from(blocks));
+        for (blocks, &largest) in (0_u8..).zip(maxima) {
+            extremes.watch(&[1.0, f32::NAN]);
+            extremes.watch(&[largest, f32::NAN]);
+            extremes.close_block(f32::from(blocks));
         }
         extremes
     }
@@ -64,14 +96,21 @@ mod tests {
     #[test]
     fn what_a_series_does_by_itself_every_day_is_no_excess() {
         let bursty = after(&[9.0, 11.0].repeat(40));
-        assert!((9.5..10.5).contains(&bursty.mean), "{}", bursty.mean);
-        assert!(bursty.excess(11.0) < 1.0 && bursty.excess(30.0) > 10.0);
+        assert!((9.5..10.5).contains(&bursty.mean[0]), "{bursty:?}");
+        assert!(bursty.excess(&[11.0; 2])[0] < 1.0 && bursty.excess(&[30.0; 2])[0] > 10.0);
     }
 
     #[test]
     fn an_attack_teaches_little() {
         let quiet = after(&[3.0; 40]);
         let attacked = after(&[vec![3.0; 40], vec![1000.0]].concat());
-        assert!(attacked.mean - quiet.mean < 0.1, "{} {}", attacked.mean, quiet.mean);
+        assert!(attacked.mean[0] - quiet.mean[0] < 0.1, "{attacked:?} {quiet:?}");
+    }
+
+    #[test]
+    fn what_is_not_heard_of_teaches_nothing() {
+        let extremes = after(&[9.0; 40]);
+        assert_eq!((extremes.mean[1], extremes.spread[1]), (PRIOR_MEAN, PRIOR_SPREAD));
+        assert!(extremes.excess(&[f32::NAN; 2])[1].is_nan());
     }
 }

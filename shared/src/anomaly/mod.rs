@@ -11,20 +11,25 @@
 //! - `calendar`: announced events, during which some findings are expected
 //! - `incident`: judgements into incidents that open, grow and close
 
+#[cfg(test)]
+mod behaviour;
 mod calendar;
 mod cold_start;
 mod detector;
+mod evidence;
 mod extremes;
 mod incident;
+mod judgement;
 mod profile;
 mod signals;
 mod state;
 
 pub use calendar::{Announced, Explained, Occasion};
-pub use detector::{Judgement, Model, Reading};
+pub use detector::Model;
 pub(crate) use incident::fingerprint;
 pub use incident::{AlertEvent, Incident, Severity, State, Step, THRESHOLD, Watch, step};
-pub use state::ModelError;
+pub use judgement::{Band, Judgement, Reading};
+pub use state::{ModelError, Packed};
 
 use crate::bucket::Bucket;
 
