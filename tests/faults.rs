@@ -524,6 +524,8 @@ async fn a_caller_whose_partition_is_throttled_is_over_its_quota_and_the_table_i
     let table = FaultyTable::start().await;
     let stack = warm_stack_on(&table, LARGE_BURST).await;
     table.set(Fault::ThrottleKey);
+    // Connections that were open broke, which is another fault: this one notices.
+    ask(&stack, "signup").await;
     for flow in ["login", "signup"] {
         let refused = ask(&stack, flow).await.expect_status(429);
         assert_eq!(refused.header("retry-after"), "1");

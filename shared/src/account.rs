@@ -89,6 +89,26 @@ impl Account {
         })
     }
 
+    /// How long these permits are refused for, as far as memory tells; nothing is spent.
+    #[must_use]
+    pub fn refusal(&self, quota: Quota, permits: u64, now_us: u64) -> Option<Duration> {
+        if permits <= self.lease.left && now_us < self.lease.until_us {
+            return None;
+        }
+        if now_us < self.held_until_us && self.held_permits <= permits {
+            return Some(Duration::from_micros(self.held_until_us - now_us));
+        }
+        match Charge::new(quota, permits, now_us)?.step(self.tat_us) {
+            Step::Refuse(wait) => Some(wait),
+            Step::Write(_) => None,
+        }
+    }
+
+    /// The partition of the caller takes no more writes: it is not asked for a second.
+    pub fn flooded(&mut self, permits: u64, now_us: u64) {
+        (self.held_until_us, self.held_permits) = (now_us + 1_000_000, permits);
+    }
+
     /// The store took the write; the arrival time is now this.
     pub fn moved(&mut self, purchase: Purchase, tat_us: u64) -> Remaining {
         self.see(tat_us);
@@ -102,7 +122,11 @@ impl Account {
 
     /// The store refused on this arrival time; `chance` is a random number, of which only the low bits count.
     pub fn met(&mut self, purchase: Purchase, tat_us: Option<u64>, chance: u64) {
-        let Some(tat_us) = tat_us else { return };
+        let Some(tat_us) = tat_us else {
+            // The item has expired: what is remembered of it is worth nothing, and an advance makes a new one.
+            self.tat_us = None;
+            return;
+        };
         self.see(tat_us);
         if purchase.advance == 0 && purchase.charge.ceiling_us() < tat_us {
             self.hold(purchase, tat_us, chance);
@@ -332,6 +356,27 @@ mod tests {
                 assert!(!is_worst || is_near, "{granted} of {quota:?} shows nothing, {held_us} us");
             }
         }
+    }
+
+    #[test]
+    fn a_caller_whose_item_expired_is_admitted() {
+        let (quota, mut account, mut store) = (Quota::new(60, 4), Account::default(), Store::default());
+        assert!(admit(&mut account, &mut store, quota, 1, NOW_US, 0));
+        store.tat_us = None;
+        assert!(admit(&mut account, &mut store, quota, 1, NOW_US + 3_600_000_000, 0));
+    }
+
+    #[test]
+    fn what_memory_refuses_it_refuses_without_spending() {
+        let (quota, mut account, mut store) = (Quota::new(60, 4), Account::default(), Store::default());
+        assert_eq!(account.refusal(quota, 1, NOW_US), None);
+        while admit(&mut account, &mut store, quota, 1, NOW_US, 0) {}
+        let wait = account.refusal(quota, 1, NOW_US).expect("it is over its quota");
+        assert_eq!(account.refusal(quota, 1, NOW_US + micros(wait)), None);
+        let mut flooded = Account::default();
+        flooded.flooded(2, NOW_US);
+        assert_eq!(flooded.refusal(quota, 2, NOW_US), Some(Duration::from_secs(1)));
+        assert_eq!([flooded.refusal(quota, 1, NOW_US), flooded.refusal(quota, 2, NOW_US + 1_000_000)], [None; 2]);
     }
 
     #[test]

@@ -3,7 +3,8 @@
 use std::{borrow::Borrow, collections::HashMap, hash::Hash, mem};
 
 /// Two generations: when the young one has half of the entries, it becomes the old one, and what nobody asked for since
-/// the time before is forgotten. Who floods it with new keys pushes out nothing that is in use.
+/// the time before is forgotten. Who floods it with new keys pushes out nothing
+/// that is asked for between two turns.
 #[derive(Debug)]
 pub struct Generations<K, V> {
     young: HashMap<K, V>,

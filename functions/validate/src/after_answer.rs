@@ -21,6 +21,9 @@ const LONGEST_INVOCATION: Duration = Duration::from_secs(15);
 /// was cut off is made up for by the first token that cannot do without.
 const ISSUERS_WITHIN: Duration = Duration::from_millis(300);
 
+/// What was not written by then goes out with the next flush.
+const COUNTERS_WITHIN: Duration = Duration::from_millis(500);
+
 /// What is known about domains has to come by then: the next invocation waits for the end of this one. It is asked for again.
 const KNOWLEDGE_WITHIN: Duration = Duration::from_secs(3);
 
@@ -94,8 +97,9 @@ async fn flush(gate: &Gate) {
     let now = std::time::SystemTime::now();
     let issuers = tokio::time::timeout(ISSUERS_WITHIN, gate.refresh_issuers(now));
     let knowledge = tokio::time::timeout(KNOWLEDGE_WITHIN, gate.refresh(now));
-    let (flushed, _, _) = tokio::join!(gate.counters().flush_due(Bucket::of(now)), knowledge, issuers);
-    if let Err(error) = flushed {
+    let counters = tokio::time::timeout(COUNTERS_WITHIN, gate.counters().flush_due(now));
+    let (flushed, _, _) = tokio::join!(counters, knowledge, issuers);
+    if let Ok(Err(error)) = flushed {
         tracing::warn!(cause = %error, "counters were not written; they go out with the next flush");
     }
 }

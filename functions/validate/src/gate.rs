@@ -237,7 +237,7 @@ impl Gate {
     }
 
     /// Spends permits of the end user, where one is named, and then of the caller: an end user who floods costs the caller
-    /// nothing.
+    /// nothing. A caller who is known to be over its quota costs its end users nothing either, nor the table.
     pub(crate) async fn admit(
         &self,
         caller: &Caller,
@@ -247,15 +247,18 @@ impl Gate {
         now: SystemTime,
     ) -> Result<Admission, ValidateError> {
         let mut admission = Admission::new();
+        let of_caller = Policy { name: DEFAULT, quota: caller.quota };
         let spending = |policy| Spending { caller, flow, policy, permits, now };
+        if let Some(retry_after) = self.rate_limits.refusal(&caller.id, caller.quota, permits, now) {
+            return Err(spending(of_caller).refused(RateLimitError::Refused { retry_after }));
+        }
         if let Some(client_ip) = client_ip {
             let policy = Policy { name: CLIENT_IP, quota: caller.client_ip_quota };
             let key = format!("{}#{}", caller.id, IpPrefix::of_subscriber(client_ip));
             admission.extend(self.spend(&key, &spending(policy)).await?.map(|left| (policy, left)));
         }
-        let policy = Policy { name: DEFAULT, quota: caller.quota };
-        if let Some(left) = self.spend(&caller.id, &spending(policy)).await? {
-            admission.insert(0, (policy, left));
+        if let Some(left) = self.spend(&caller.id, &spending(of_caller)).await? {
+            admission.insert(0, (of_caller, left));
         }
         Ok(admission)
     }

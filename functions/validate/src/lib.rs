@@ -263,3 +263,19 @@ impl Judged {
 pub fn answer(email: &str, examination: Examination, hosts: Hosts, context: &Context<'_>) -> Answer {
     Answer::new(email, &Judged::new(examination, hosts, context), "")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Octets of the future that a function of these arguments makes.
+    fn state_of<A, B, C, F>(_: impl Fn(A, B, C) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    #[test]
+    fn the_state_of_a_request_is_small_since_it_is_moved_with_every_request_however_short() {
+        let state = state_of(|gate: &'static Gate, request, now| handle(gate, request, now));
+        assert!(state <= 24_576, "{state} octets");
+    }
+}

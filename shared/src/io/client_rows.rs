@@ -79,6 +79,10 @@ impl<R: Row> Rows<R> {
         if let Some(row) = self.remembered(pk, now) {
             return Ok(row);
         }
+        self.ask(pk, now).await
+    }
+
+    async fn ask(&self, pk: &str, now: SystemTime) -> Result<R, TableError> {
         let fetched = self.guard.ask("look a client up", unix_micros(now), self.fetch(pk)).await;
         match fetched {
             Ok(row) => {
@@ -87,6 +91,17 @@ impl<R: Row> Rows<R> {
             }
             Err(error) => self.recall(pk, |row, age| age < row.believed_in_outage_for(), now).ok_or(error),
         }
+    }
+
+    /// The same, read anew unless that was done within `age`.
+    ///
+    /// # Errors
+    /// As [`Self::row`].
+    pub(super) async fn row_within(&self, pk: &str, age: Duration, now: SystemTime) -> Result<R, TableError> {
+        if let Some(row) = self.recall(pk, |_, found| found < age, now) {
+            return Ok(row);
+        }
+        self.ask(pk, now).await
     }
 
     /// The row, if it was read lately.
@@ -115,17 +130,25 @@ impl<R: Row> Rows<R> {
 impl Terms {
     /// `None` when the row is revoked, or says what cannot be: a client is not judged by half of its policy.
     pub(super) fn read(item: &Item) -> Option<Self> {
-        let weights = read_weights(item)?;
-        let quota = |rate, burst| {
-            let quota = read_number(item, rate).zip(read_number(item, burst));
-            quota.map(|(rate, burst)| Quota::new(rate, burst))
+        let terms = Self {
+            quota: read_quota(item, REQUESTS_PER_MINUTE, BURST)?,
+            client_ip_quota: read_quota(item, CLIENT_IP_REQUESTS_PER_MINUTE, CLIENT_IP_BURST)?,
+            weights: read_weights(item)?,
         };
-        (!item.contains_key(REVOKED)).then(|| Self {
-            quota: quota(REQUESTS_PER_MINUTE, BURST),
-            client_ip_quota: quota(CLIENT_IP_REQUESTS_PER_MINUTE, CLIENT_IP_BURST),
-            weights,
-        })
+        (!item.contains_key(REVOKED)).then_some(terms)
     }
+}
+
+/// `None` for half a quota, or one that is no number.
+fn read_quota(item: &Item, rate: &str, burst: &str) -> Option<Option<Quota>> {
+    if !item.contains_key(rate) && !item.contains_key(burst) {
+        return Some(None);
+    }
+    let quota = read_number(item, rate).zip(read_number(item, burst));
+    if quota.is_none() {
+        tracing::error!("the quota of a client cannot be read; it is refused");
+    }
+    quota.map(|(rate, burst)| Some(Quota::new(rate, burst)))
 }
 
 fn read_weights(item: &Item) -> Option<Weights> {
@@ -135,6 +158,31 @@ fn read_weights(item: &Item) -> Option<Weights> {
         Err(error) => {
             tracing::error!(cause = %error, "the policy of a client cannot be read; it is refused");
             None
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::table::number, *};
+
+    #[test]
+    fn a_client_is_not_judged_by_half_of_its_terms() {
+        let row = |attributes: &[(&str, &str)]| {
+            let item: Item = attributes.iter().map(|(name, value)| ((*name).to_owned(), number(value))).collect();
+            Terms::read(&item)
+        };
+        assert_eq!(row(&[]), Some(Terms::default()));
+        let quota = row(&[(REQUESTS_PER_MINUTE, "7"), (BURST, "3")]).and_then(|terms| terms.quota);
+        assert_eq!(quota, Some(Quota::new(7, 3)));
+        for unreadable in [
+            &[(REQUESTS_PER_MINUTE, "7")][..],
+            &[(BURST, "3")],
+            &[(REQUESTS_PER_MINUTE, "-7"), (BURST, "3")],
+            &[(CLIENT_IP_BURST, "3")],
+            &[(REVOKED, "1")],
+        ] {
+            assert_eq!(row(unreadable), None, "{unreadable:?}");
         }
     }
 }

@@ -116,10 +116,20 @@ impl RateLimits {
                 Written::Met { tat_us } => {
                     known.account().met(purchase, tat_us, self.chance.hash_one((caller, now_us, attempt)));
                 }
-                Written::Flooded => break,
+                Written::Flooded => {
+                    known.account().flooded(permits, now_us);
+                    break;
+                }
             }
         }
         Err(RateLimitError::Refused { retry_after: Duration::from_secs(1) })
+    }
+
+    /// How long a caller is refused for, as far as this instance knows; nothing is asked and nothing spent.
+    #[must_use]
+    pub fn refusal(&self, caller: &str, quota: Quota, permits: u64, now: SystemTime) -> Option<Duration> {
+        let mut callers = self.callers.lock().unwrap_or_else(PoisonError::into_inner);
+        callers.get(caller)?.account().refusal(quota, permits, unix_micros(now))
     }
 
     /// Spends permits of a local share of the quota, without the table.

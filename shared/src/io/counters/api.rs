@@ -3,27 +3,37 @@
 use std::{
     collections::{BTreeMap, HashMap},
     sync::{Mutex, MutexGuard, PoisonError},
+    time::SystemTime,
 };
 
-use aws_sdk_dynamodb::{primitives::Blob, types::AttributeValue};
+use aws_sdk_dynamodb::{operation::put_item::PutItemError, primitives::Blob, types::AttributeValue};
 
 use super::{DOMAINS, Lane, NETWORKS, OVERFLOW_SERIES, attribute, empty_item};
 use crate::{
     activity::{Channel, Counts},
     api_key::HashSecret,
     bucket::Bucket,
-    io::table::{Item, Table, TableError, number},
+    crowd::Crowd,
+    io::{
+        guard::Guard,
+        table::{Item, Table, TableError, number, unix_micros},
+    },
     ip_prefix::IpPrefix,
 };
 
-/// Series that one instance counts in one bucket; what exceeds them is counted together.
-const MOST_SERIES: usize = 1_000;
+/// Series that one instance counts in one bucket; what exceeds them is counted together. All are one item, which has 400 kB
+/// at most, so not all of them can tell who stands behind them.
+const MOST_SERIES: usize = 200;
+const MOST_CROWDS: usize = 40;
 
 /// Buckets that wait for a table which does not answer; older counts are lost then.
 const MOST_BUCKETS: usize = 24;
 
 /// A written bucket is forgotten when it is this old: a slow request may still count in the one before.
 const FORGOTTEN_AFTER: u32 = 2;
+
+/// Attribute of an item: requests that it counts. No bar in the name, so that no reader takes it for a series.
+const REQUESTS: &str = "n";
 
 /// After an answer an item is written when more than one in eight of its requests are not in the table yet. So an instance
 /// that handles `n` requests in a bucket writes about `8 + 8 ln(n / 8)` times, and one that is frozen or dies lacks an
@@ -38,6 +48,7 @@ pub struct Counters {
     /// So that nobody outside can name domains that count as one.
     secret: HashSecret,
     pending: Mutex<BTreeMap<Bucket, Pending>>,
+    guard: Guard,
     /// Two flushes at once could set an item back to the older of their counts.
     flushing: tokio::sync::Mutex<()>,
 }
@@ -66,6 +77,8 @@ pub enum Urgency {
 #[derive(Debug, Default, Clone)]
 struct Pending {
     series: HashMap<String, Counts>,
+    /// Series that tell who stands behind them.
+    crowds: usize,
     /// Requests counted, and those of them that may cause a write.
     all: u64,
     urgent: u64,
@@ -79,7 +92,14 @@ struct Pending {
 impl Counters {
     #[must_use]
     pub fn new(table: Table, writer: String, secret: HashSecret) -> Self {
-        Self { table, writer, secret, pending: Mutex::default(), flushing: tokio::sync::Mutex::default() }
+        Self {
+            table,
+            writer,
+            secret,
+            pending: Mutex::default(),
+            guard: Guard::default(),
+            flushing: tokio::sync::Mutex::default(),
+        }
     }
 
     /// Counts in memory: nothing is awaited, nothing fails.
@@ -93,20 +113,19 @@ impl Counters {
         pending.urgent += u64::from(counted.urgency == Urgency::Soon);
         let counts = pending.counts(counted.series);
         counted.channels.iter().for_each(|channel| counts.count(*channel));
-        if let Some((domain, hash)) = hash {
-            counts.domains.add(domain, hash);
-        }
-        if let Some((network, hash)) = network {
-            counts.networks.add(network, hash);
+        if let Some(crowds) = pending.crowds_of(counted.series) {
+            let [domains, networks] = crowds;
+            hash.inspect(|(domain, hash)| domains.add(domain, *hash));
+            network.inspect(|(network, hash)| networks.add(network, *hash));
         }
     }
 
     /// Writes what is worth a write once an answer is on its way, one item a bucket.
     ///
     /// # Errors
-    /// When the table did not take an item.
-    pub async fn flush_due(&self, current: Bucket) -> Result<(), TableError> {
-        self.flush_if(current, Pending::is_due).await
+    /// When the table did not take an item, or has not answered for a while.
+    pub async fn flush_due(&self, now: SystemTime) -> Result<(), TableError> {
+        self.flush_if(Bucket::of(now), Some(unix_micros(now)), Pending::is_due).await
     }
 
     /// Writes all that changed, one item a bucket. What fails stays pending; what is written and old at `current` is
@@ -115,12 +134,15 @@ impl Counters {
     /// # Errors
     /// When the table did not take an item.
     pub async fn flush(&self, current: Bucket) -> Result<(), TableError> {
-        self.flush_if(current, |pending, _| pending.has_changed()).await
+        self.flush_if(current, None, |pending, _| pending.has_changed()).await
     }
 
+    /// A bucket that cannot be written does not hold up the others. With `guarded_at_us`, a table that does not answer is left
+    /// alone.
     async fn flush_if(
         &self,
         current: Bucket,
+        guarded_at_us: Option<u64>,
         is_wanted: impl Fn(&Pending, HasEnded) -> bool,
     ) -> Result<(), TableError> {
         if !self.pending().iter().any(|(bucket, pending)| is_wanted(pending, *bucket < current)) {
@@ -128,24 +150,44 @@ impl Counters {
         }
         let _alone = self.flushing.lock().await;
         self.tidy(current);
-        while let Some((bucket, written)) = self.next_to_write(|bucket, pending| is_wanted(pending, bucket < current)) {
-            self.write(bucket, &written.series).await?;
-            self.mark_written(bucket, &written);
+        let mut flushed = Ok(());
+        for (bucket, written) in self.to_write(|bucket, pending| is_wanted(pending, bucket < current)) {
+            let write = self.write(bucket, &written);
+            let result = match guarded_at_us {
+                Some(now_us) => self.guard.ask("count activity", now_us, write).await,
+                None => write.await,
+            };
+            match result {
+                Ok(()) => self.mark_written(bucket, &written),
+                Err(error) => flushed = Err(error),
+            }
         }
-        Ok(())
+        flushed
     }
 
-    async fn write(&self, bucket: Bucket, series: &HashMap<String, Counts>) -> Result<(), TableError> {
+    /// An earlier write that was given up on may arrive after a later one: it changes nothing then.
+    async fn write(&self, bucket: Bucket, pending: &Pending) -> Result<(), TableError> {
         let put = self.table.client.put_item().table_name(&self.table.name);
-        let put = put.set_item(Some(item(bucket, &self.writer, series))).send();
-        put.await.map(drop).map_err(|error| TableError::new("count activity", error))
+        let put = put
+            .set_item(Some(item(bucket, &self.writer, pending)))
+            .condition_expression("attribute_not_exists(#n) OR #n <= :n")
+            .expression_attribute_names("#n", REQUESTS)
+            .expression_attribute_values(":n", number(pending.all));
+        match put.send().await {
+            Ok(_) => Ok(()),
+            Err(error) if error.as_service_error().is_some_and(is_outdated) => Ok(()),
+            Err(error) => Err(TableError::new("count activity", error)),
+        }
     }
 
-    fn next_to_write(&self, is_wanted: impl Fn(Bucket, &Pending) -> bool) -> Option<(Bucket, Pending)> {
+    fn to_write(&self, is_wanted: impl Fn(Bucket, &Pending) -> bool) -> Vec<(Bucket, Pending)> {
         let mut all = self.pending();
-        let (bucket, pending) = all.iter_mut().find(|(bucket, pending)| is_wanted(**bucket, pending))?;
-        pending.is_tried = true;
-        Some((*bucket, pending.clone()))
+        let wanted = all.iter_mut().filter(|(bucket, pending)| is_wanted(**bucket, pending));
+        let wanted = wanted.map(|(bucket, pending)| {
+            pending.is_tried = true;
+            (*bucket, pending.clone())
+        });
+        wanted.collect()
     }
 
     fn mark_written(&self, bucket: Bucket, written: &Pending) {
@@ -190,6 +232,17 @@ impl Pending {
         self.series.entry(series.to_owned()).or_default()
     }
 
+    /// Where the series has room to tell who stands behind it.
+    fn crowds_of(&mut self, series: &str) -> Option<[&mut Crowd; 2]> {
+        let counts = self.series.get_mut(series)?;
+        let is_new = counts.domains.is_empty() && counts.networks.is_empty();
+        if is_new && MOST_CROWDS <= self.crowds {
+            return None;
+        }
+        self.crowds += usize::from(is_new);
+        Some([&mut counts.domains, &mut counts.networks])
+    }
+
     fn has_changed(&self) -> bool {
         self.written_all < self.all
     }
@@ -206,9 +259,14 @@ impl Pending {
     }
 }
 
-fn item(bucket: Bucket, writer: &str, series: &HashMap<String, Counts>) -> Item {
+fn is_outdated(refusal: &PutItemError) -> bool {
+    matches!(refusal, PutItemError::ConditionalCheckFailedException(_))
+}
+
+fn item(bucket: Bucket, writer: &str, pending: &Pending) -> Item {
     let mut item = empty_item(bucket, Lane::Api, writer);
-    for (series, counts) in series {
+    item.insert(REQUESTS.to_owned(), number(pending.all));
+    for (series, counts) in &pending.series {
         for (channel, count) in counts.counted() {
             item.insert(attribute(series, channel.as_str()), number(count));
         }
@@ -242,8 +300,8 @@ mod tests {
     #[test]
     fn what_writers_write_is_what_the_reader_reads_added_up() {
         let mut hour = BTreeMap::new();
-        add_item(&mut hour, bucket(), &item(bucket(), "one", &signup(3).series));
-        add_item(&mut hour, bucket(), &item(bucket(), "two", &signup(4).series));
+        add_item(&mut hour, bucket(), &item(bucket(), "one", &signup(3)));
+        add_item(&mut hour, bucket(), &item(bucket(), "two", &signup(4)));
         let activity: &BucketActivity = &hour[&bucket()];
         assert_eq!(activity["signup/a|b"].tally["total"], 7);
         assert_eq!(activity["signup/a|b"].domains.top(3), [("example.com", 2)]);
@@ -273,6 +331,27 @@ mod tests {
         assert!(pending.is_due(true));
         pending.written_all = 10_000;
         assert!(!pending.is_due(true));
+    }
+
+    #[test]
+    fn an_item_is_never_larger_than_the_table_takes() {
+        let mut pending = Pending::default();
+        for n in 0..MOST_SERIES * 40 {
+            let series = format!("password_reset/token:01234567:{n:0>64}");
+            let series = series.as_str();
+            Channel::ALL.into_iter().for_each(|channel| pending.counts(series).count(channel));
+            if let Some([domains, networks]) = pending.crowds_of(series) {
+                for m in 0..2_000_u64 {
+                    let hash = m.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+                    domains.add(&format!("{m}-{}", "x".repeat(253)), hash);
+                    networks.add(&format!("2001:db8:{m}::/48"), hash);
+                }
+            }
+        }
+        let item = item(bucket(), "one", &pending);
+        let octets: usize =
+            item.iter().map(|(name, value)| name.len() + value.as_b().map_or(8, |b| b.as_ref().len())).sum();
+        assert!(octets < 350_000, "{octets}");
     }
 
     #[test]

@@ -19,16 +19,21 @@ use crate::{
     io::table::{EXPIRES_AT, key, number},
 };
 
-/// Series in one item: every addition is charged by the size of the item.
-const MOST_SERIES: usize = 100;
+/// Series in one item, and those of them that tell how many senders they had: every addition is charged by the size of the
+/// item, and one that is too large could record no disposition any more.
+const MOST_SERIES: usize = 40;
+const MOST_SKETCHES: usize = 20;
 
-/// Sender domains that are counted by name in one item. Those that come later are counted as different ones, but not by
-/// name, unless they come often.
-const MOST_SENDERS: usize = 64;
+/// Sender domains that are counted by name in one item, per series. Those that come later are counted as different ones, but
+/// not by name, unless they come often.
+const MOST_NAMES: usize = 64;
 
 /// Room for those that come often, and how often that is.
-const MOST_FREQUENT_SENDERS: usize = 32;
+const MOST_FREQUENT_NAMES: usize = 32;
 const OFTEN: u32 = 8;
+
+/// Room for all of these names.
+const MOST_NAME_OCTETS: usize = 8 * 1024;
 
 /// Sender domains whose frequency is watched.
 const WATCHED_SENDERS: usize = 4_096;
@@ -47,7 +52,9 @@ pub struct MailCounters {
 struct Known {
     bucket: Option<Bucket>,
     series: HashMap<String, Sketch>,
-    senders: HashSet<String>,
+    sketches: HashSet<String>,
+    names: HashSet<String>,
+    name_octets: usize,
     watched: HashMap<String, u32>,
 }
 
@@ -78,8 +85,9 @@ impl MailCounters {
         }
         if let Some(sender) = sender {
             let hash = self.hasher.hash(sender);
-            if known.is_counted_by_name(sender) {
-                additions.add(attribute(series, &format!("{FROM}{sender}")), number(1));
+            let name = attribute(series, &format!("{FROM}{sender}"));
+            if known.is_counted_by_name(sender, &name) {
+                additions.add(name, number(1));
             }
             if known.is_new(series, hash) {
                 additions.add(attribute(series, SEEN), AttributeValue::Ns(vec![Sketch::member(hash).to_string()]));
@@ -106,17 +114,24 @@ impl Known {
 
     /// What the sketch of a series does not know yet. Adding it twice changes nothing.
     fn is_new(&mut self, series: &str, hash: u64) -> bool {
+        if !self.sketches.contains(series) {
+            if MOST_SKETCHES <= self.sketches.len() {
+                return false;
+            }
+            self.sketches.insert(series.to_owned());
+        }
         self.series.get_mut(series).is_some_and(|sketch| sketch.add(hash))
     }
 
-    fn is_counted_by_name(&mut self, sender: &str) -> bool {
-        if self.senders.contains(sender) {
+    fn is_counted_by_name(&mut self, sender: &str, name: &str) -> bool {
+        if self.names.contains(name) {
             return true;
         }
-        let room = if self.comes_often(sender) { MOST_SENDERS + MOST_FREQUENT_SENDERS } else { MOST_SENDERS };
-        let has_room = self.senders.len() < room;
+        let room = if self.comes_often(sender) { MOST_NAMES + MOST_FREQUENT_NAMES } else { MOST_NAMES };
+        let has_room = self.names.len() < room && self.name_octets + name.len() <= MOST_NAME_OCTETS;
         if has_room {
-            self.senders.insert(sender.to_owned());
+            self.name_octets += name.len();
+            self.names.insert(name.to_owned());
         }
         has_room
     }
@@ -185,11 +200,31 @@ mod tests {
     }
 
     #[test]
-    fn strangers_cannot_make_the_item_grow_and_who_writes_often_is_counted_all_the_same() {
+    fn strangers_cannot_make_the_item_grow_beyond_what_a_transaction_takes() {
+        let counters = MailCounters::new("table".to_owned(), "one");
+        let bucket = Bucket::parse("2026-11-23T02:10").expect("a time");
+        let long = |n: usize, of: usize| format!("{n}-{}.example", "x".repeat(of));
+        let (mut names, mut members) = (HashSet::new(), HashSet::new());
+        for n in 0..20_000 {
+            let series = format!("inbound/{}", long(n % 100, 200));
+            let sender = long(n / 10, 230);
+            let channels = [Channel::Total, Channel::AuthFail, Channel::Deliver, Channel::Quarantine];
+            let item = counters.addition(&series, &channels, Some(&sender), bucket).expect("valid");
+            let update = item.update.expect("an update");
+            names.extend(update.expression_attribute_names.into_iter().flatten().map(|(_, name)| name));
+            let sets = update.expression_attribute_values.into_iter().flatten();
+            members.extend(sets.filter_map(|(_, value)| Some((series.clone(), value.as_ns().ok()?.clone()))));
+        }
+        let octets = names.iter().map(|name| name.len() + 8).sum::<usize>() + members.len() * 5;
+        assert!(octets < 100_000, "{octets}");
+    }
+
+    #[test]
+    fn who_writes_often_is_counted_by_name_though_others_came_first() {
         let mut known = Known::default();
-        let counted = (0..100_000).filter(|n| known.is_counted_by_name(&format!("{n}.example"))).count();
-        assert_eq!(counted, MOST_SENDERS);
-        let counted = (0..20).filter(|_| known.is_counted_by_name("often.example")).count();
+        let counted = (0..100_000).filter(|n| known.is_counted_by_name(&format!("{n}"), &format!("{n}"))).count();
+        assert_eq!(counted, MOST_NAMES);
+        let counted = (0..20).filter(|_| known.is_counted_by_name("often", "inbound/x|~from:often")).count();
         assert_eq!(counted, 20 - 7);
         assert!(known.watched.len() <= WATCHED_SENDERS);
     }
