@@ -126,7 +126,8 @@ impl Look<'_, '_> {
     /// What the reader of its format finds.
     fn contents(&self, depth: usize, budget: &mut Budget) -> Contents<'_> {
         let octets = self.file.content;
-        if self.is_container() && MAX_DEPTH < depth {
+        // A page may hold a page, too, in a frame.
+        if MAX_DEPTH + usize::from(!self.is_container()) < depth {
             let mut contents = Contents::default();
             contents.exceeded(Limit::Depth);
             return contents;

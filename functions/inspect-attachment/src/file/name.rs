@@ -80,7 +80,7 @@ impl FileName {
     fn extensions(&self) -> (String, String) {
         let visible: String = self.0.chars().filter(|&shown| !is_unprintable(shown)).collect();
         let file = visible.rsplit(['/', '\\']).next().unwrap_or_default();
-        let file = file.split(':').next().unwrap_or_default();
+        let file = without_stream(file);
         let mut parts = file.trim_end_matches(['.', ' ']).rsplit('.').map(|part| part.trim().to_lowercase());
         let last = parts.next().unwrap_or_default();
         match parts.next() {
@@ -88,6 +88,14 @@ impl FileName {
             None => (String::new(), String::new()),
         }
     }
+}
+
+/// What follows a colon names a stream of the file on NTFS (`setup.exe::$DATA`); where no program is named before it, the colon is
+/// one that saving replaces (`Re: invoice.js`).
+fn without_stream(file: &str) -> &str {
+    let before = file.split(':').next().unwrap_or_default();
+    let extension = before.trim_end_matches(['.', ' ']).rsplit_once('.').map(|(_, last)| last.trim().to_lowercase());
+    if extension.is_some_and(|last| danger_of_extension(&last).is_some()) { before } else { file }
 }
 
 /// The content that fits a file name or a declared type. `None` in it stands for content that is not recognised.

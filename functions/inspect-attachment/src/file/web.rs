@@ -87,9 +87,13 @@ fn target(name: &str, value: &str, scripts: &mut Scripts, contents: &mut Content
     if let Some(script) =
         ["javascript:", "vbscript:"].into_iter().find_map(|scheme| lower.starts_with(scheme).then_some(value))
     {
-        scripts.has_script =
-            !matches!(lower.as_str(), "javascript:" | "javascript:;" | "javascript:void(0)" | "javascript:void(0);");
-        scripts.note(script);
+        // What does nothing is no script.
+        let is_idle =
+            matches!(lower.as_str(), "javascript:" | "javascript:;" | "javascript:void(0)" | "javascript:void(0);");
+        if !is_idle {
+            scripts.has_script = true;
+            scripts.note(script);
+        }
     } else if lower.starts_with("data:") {
         let is_active = ["data:text/html", "data:image/svg", "data:application/", "data:text/javascript"];
         scripts.carries_octets |= is_active.iter().any(|kind| lower.starts_with(kind));

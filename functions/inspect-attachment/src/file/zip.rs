@@ -118,10 +118,13 @@ impl<'a> Archive<'a> {
         if headers.clone().any(|(entry, header)| entry.name != header.name) {
             return Some("its directory gives a file another name than the file's own header");
         }
-        let mut places: Vec<_> =
-            headers.map(|(entry, header)| (entry.offset, 30 + header.name.len() + entry.packed_size)).collect();
+        let mut places: Vec<_> = headers
+            .map(|(entry, header)| (entry.offset, (30 + header.name.len()).saturating_add(entry.packed_size)))
+            .collect();
         places.sort_unstable();
-        let overlap = places.windows(2).any(|pair| matches!(pair, [(at, length), (next, _)] if at + length > *next));
+        let overlap = places
+            .windows(2)
+            .any(|pair| matches!(pair, [(at, length), (next, _)] if at.saturating_add(*length) > *next));
         overlap.then_some("its files share their octets")
     }
 }

@@ -132,15 +132,26 @@ impl Case<'_> {
     fn judge(&self, into: &mut Judgement) {
         match Target::parse(&self.link.target) {
             Target::Web(address) => self.web(&address, into),
-            Target::Share => {
-                let detail =
-                    "The link opens a file share of another machine, which is shown the reader's password hash.";
-                self.add("link_file_share", self.unless_text(Severity::Quarantine), detail, into);
-            }
+            Target::Share => self.share(into),
             Target::Other { scheme, rest } => self.other(&scheme, &rest, into),
             Target::Nowhere => {}
         }
         self.form(into);
+    }
+
+    /// A name without a dot is a machine of the reader's own network: offices link to those, and documents among themselves.
+    fn share(&self, into: &mut Judgement) {
+        let path = self.link.target.split_once(':').map_or(self.link.target.as_str(), |(_, path)| path);
+        let host = path.trim_start_matches(['/', '\\']).split(['/', '\\']).next().unwrap_or_default();
+        let is_number = host.starts_with("0x") || host.bytes().all(|octet| octet.is_ascii_digit());
+        let is_near = !is_number && !host.contains(['.', '@', '[']);
+        let severity = match (is_near, self.link.place) {
+            (true, Place::File) => return,
+            (true, _) => Severity::Review,
+            (false, _) => Severity::Quarantine,
+        };
+        let detail = "The link opens a file share of another machine, which is shown the reader's password hash.";
+        self.add("link_file_share", self.unless_text(severity), detail, into);
     }
 
     fn web(&self, address: &Address, into: &mut Judgement) {
@@ -186,7 +197,7 @@ impl Case<'_> {
         if address.has_invisible() || self.link.target.contains(turns_direction) {
             let detail =
                 format!("The address of {host} has characters that nobody sees, or that turn the reading direction.");
-            self.add("link_hidden_characters", Severity::Quarantine, detail, into);
+            self.add("link_hidden_characters", self.unless_text(Severity::Quarantine), detail, into);
         }
         if address.has_backslash {
             let detail = format!(

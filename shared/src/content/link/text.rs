@@ -79,6 +79,8 @@ fn ends_link(character: char) -> bool {
     character.is_whitespace()
         || character.is_control()
         || matches!(character, '<' | '>' | '"' | '`' | '{' | '}' | '|' | '^')
+        // Programs put these around what they insert into a text.
+        || matches!(character, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// What ends a sentence, or closes a bracket that was opened before the link, is no part of it.
