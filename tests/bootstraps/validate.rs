@@ -99,6 +99,19 @@ async fn validate_refuses_the_key_of_the_event_file_which_nobody_stored() {
 }
 
 #[tokio::test]
+async fn fields_that_make_no_url_end_no_instance() {
+    let account = Account::open(&[]).await;
+    let validate = account.start("validate").await;
+    let mut hostile = authenticated("validate.json", &account.stack);
+    hostile["headers"]["x-forwarded-proto"] = json!("1");
+    hostile["headers"]["host"] = json!("a b");
+    hostile["rawQueryString"] = json!("<\u{7f}>");
+    assert_eq!(http(&validate.answer(&hostile).await).0, 200);
+    let headers = [("x-forwarded-proto", "1"), ("content-type", "application/json"), ("x-api-key", "garbage")];
+    account.stack.send("POST", "/v1/validate?a=%3C", &headers, "").await.expect_status(401);
+}
+
+#[tokio::test]
 async fn validate_takes_a_body_that_api_gateway_encoded() {
     let account = Account::open(&[]).await;
     let validate = account.start("validate").await;

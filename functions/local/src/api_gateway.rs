@@ -101,6 +101,9 @@ fn joined(headers: &HeaderMap) -> BTreeMap<&str, String> {
     }
     fields.remove(CLIENT_CERTIFICATE);
     fields.remove(SOURCE_IP);
+    // A URL is made of these, and not every text that a client writes there makes one.
+    fields.remove("x-forwarded-proto");
+    fields.insert("host", "localhost".to_owned());
     fields
 }
 

@@ -11,7 +11,14 @@ use gatepost::io::{
     telemetry,
 };
 use gatepost_validate::{Gate, GateConfig, Services, handle};
-use lambda_http::{Error, Request, service_fn};
+use lambda_http::{
+    Adapter, Error, LambdaEvent, Request,
+    http::{HeaderValue, header::HOST},
+    lambda_runtime,
+    request::LambdaRequest,
+    service_fn,
+    tower::ServiceBuilder,
+};
 
 use crate::after_answer::AfterAnswer;
 
@@ -27,15 +34,26 @@ async fn main() -> Result<(), Error> {
     // A start does not fail for opinions: they are asked for again after the first answer.
     let _ = tokio::time::timeout(OPINIONS_WITHIN, gate.read_opinions(std::time::SystemTime::now())).await;
     let after_answer = AfterAnswer::register(Arc::clone(&gate)).await;
-    let requests = lambda_http::run(service_fn(async |request: Request| {
+    let answer = service_fn(async |request: Request| {
         let response = handle(&gate, request, std::time::SystemTime::now()).await;
         after_answer.is_due();
         Ok::<_, Error>(response)
-    }));
+    });
+    let requests = ServiceBuilder::new().map_request(without_what_nobody_reads).service(Adapter::from(answer));
     tokio::select! {
-        stopped = requests => stopped,
+        stopped = lambda_runtime::run(requests) => stopped,
         told = after_answer::ended(&gate) => Ok(told?),
     }
+}
+
+/// lambda_http makes a URL of these and panics where they make none, which would end the instance.
+fn without_what_nobody_reads(mut event: LambdaEvent<LambdaRequest>) -> LambdaEvent<LambdaRequest> {
+    if let LambdaRequest::ApiGatewayV2(request) = &mut event.payload {
+        request.headers.remove("x-forwarded-proto");
+        request.headers.insert(HOST, HeaderValue::from_static("localhost"));
+        request.raw_query_string = None;
+    }
+    event
 }
 
 async fn gate(config: &GateConfig) -> Result<Gate, Error> {
