@@ -83,7 +83,14 @@ async fn a_child_that_is_killed_in_the_running_stack_is_logged_and_costs_only_it
         }
     });
     let case = Case::named("aligned");
-    let answer = case.post(&stack, "killed").await.expect_status(200).json();
+    let mut answer = Value::Null;
+    for attempt in 0..200 {
+        answer = case.post(&stack, &format!("killed-{attempt}")).await.expect_status(200).json();
+        // A child lives for a moment only: the killer is not always in time.
+        if answer["report"]["disposition"] == "quarantine" {
+            break;
+        }
+    }
     is_over.store(true, Ordering::Relaxed);
     killer.join().expect("it only kills");
     assert_eq!(answer["report"]["disposition"], "quarantine", "{answer}");
