@@ -78,7 +78,7 @@ async fn a_child_that_is_killed_in_the_running_stack_is_logged_and_costs_only_it
         let (stack, is_over) = (stack.process_id(), Arc::clone(&is_over));
         move || {
             while !is_over.load(Ordering::Relaxed) {
-                kill_children(stack)
+                kill_children(stack);
             }
         }
     });

@@ -67,7 +67,7 @@ fn faults(expected: &str, report: &Report) -> Vec<String> {
     let found: Vec<&ReportedFinding> = report.findings.iter().filter(about_content).collect();
     let is_strict = |finding: &&ReportedFinding| ["quarantine", "reject"].contains(&finding.severity);
     let is_as_expected = match expected {
-        "caught" => found.iter().any(|finding| is_strict(&finding)),
+        "caught" => found.iter().any(is_strict),
         "flagged" => !found.is_empty(),
         _ => found.is_empty() && report.disposition == "deliver",
     };

@@ -202,7 +202,7 @@ impl AlertGroup {
         let state = self.news(bucket, calendar)?;
         // Nothing is left to be said of what people know to be over.
         let is_over = state == State::Closed;
-        self.told = (!is_over).then(|| Told { severity: self.severity, members: self.members.len() });
+        self.told = (!is_over).then_some(Told { severity: self.severity, members: self.members.len() });
         self.sequence = u32::from(bucket).max(self.sequence.saturating_add(1));
         if state == State::Opened {
             self.openings.retain(|opening| bucket.since(*opening) < DAY);

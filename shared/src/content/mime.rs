@@ -126,7 +126,9 @@ struct Entity<'e> {
 impl<'e> Entity<'e> {
     fn parse(raw: &'e [u8]) -> Self {
         let section = HeaderSection::parse(raw);
-        let value = |name: &str| section.fields_named(name).next().map(|field| field.unfolded()).unwrap_or_default();
+        let value = |name: &str| {
+            section.fields_named(name).next().map(super::super::header_section::Field::unfolded).unwrap_or_default()
+        };
         Self {
             content_type: FieldValue::parse(&value("Content-Type")),
             disposition: FieldValue::parse(&value("Content-Disposition")),
@@ -382,7 +384,7 @@ fn location(place: &Place) -> String {
 }
 
 fn differ(section: &HeaderSection<'_>, name: &str) -> bool {
-    let mut values = section.fields_named(name).map(|field| field.unfolded());
+    let mut values = section.fields_named(name).map(super::super::header_section::Field::unfolded);
     let first = values.next();
     values.any(|value| Some(value) != first)
 }

@@ -62,7 +62,7 @@ impl Document {
                 self.end_anchor();
                 self.anchor = tag.attribute("href").map(|target| self.link(&target, Place::Anchor));
             }
-            "base" => self.base = tag.attribute("href").map(|base| base.into_owned()),
+            "base" => self.base = tag.attribute("href").map(std::borrow::Cow::into_owned),
             "form" => {
                 self.end_form();
                 self.form = Some((tag.attribute("action").unwrap_or_default().into_owned(), Asks::Nothing));
