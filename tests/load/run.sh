@@ -24,7 +24,7 @@ for line in sys.stdin:
 
 "$gatepost" serve --port 0 >"$work/stack" 2>"$work/log" &
 stack=$!
-until grep -q '^sns: ' "$work/stack"; do
+until grep -q '^sns: ' "$work/stack" 2>/dev/null; do
     kill -0 "$stack" || { cat "$work/log" >&2; exit 1; }
     sleep 0.1
 done
