@@ -19,6 +19,8 @@ const LONGEST_HOLD: Duration = Duration::from_secs(5);
 #[derive(Debug, Clone, Default)]
 pub struct Account {
     tat_us: Option<u64>,
+    /// What writes that are under way add to it, if the store takes them.
+    under_way_us: u64,
     lease: Lease,
     /// Refusals by the store in a row.
     refusals: u32,
@@ -76,6 +78,9 @@ impl Account {
         if now_us < self.held_until_us && self.held_permits <= permits {
             return Ok(Ask::Refused(Duration::from_micros(self.held_until_us - now_us)));
         }
+        if let Some(wait) = self.wait_behind_others(&charge) {
+            return Ok(Ask::Refused(wait));
+        }
         let advance = if quota.is_leased() { self.next_lease() } else { 0 };
         let step =
             |advance| Charge::new(quota, permits + advance, now_us).map(|charge| (charge, charge.step(self.tat_us)));
@@ -87,6 +92,26 @@ impl Account {
                 Step::Refuse(wait) => Ask::Refused(wait),
             },
         })
+    }
+
+    /// A write is under way, until [`Self::landed`].
+    pub fn set_out(&mut self, purchase: Purchase) {
+        self.under_way_us += purchase.charge.increment_us();
+    }
+
+    /// The write is no longer under way, whatever became of it.
+    pub fn landed(&mut self, purchase: Purchase) {
+        self.under_way_us = self.under_way_us.saturating_sub(purchase.charge.increment_us());
+    }
+
+    /// Requests that come together with the one that gets the last permit would each ask the store in vain.
+    fn wait_behind_others(&self, charge: &Charge) -> Option<Duration> {
+        let tat_us = self.tat_us.filter(|_| 0 < self.under_way_us)?;
+        let base_us = if tat_us < charge.floor_us() { charge.now_us() } else { tat_us };
+        match charge.step(Some(base_us + self.under_way_us)) {
+            Step::Refuse(wait) => Some(wait),
+            Step::Write(_) => None,
+        }
     }
 
     /// How long these permits are refused for, as far as memory tells; nothing is spent.
@@ -377,6 +402,18 @@ mod tests {
         flooded.flooded(2, NOW_US);
         assert_eq!(flooded.refusal(quota, 2, NOW_US), Some(Duration::from_secs(1)));
         assert_eq!([flooded.refusal(quota, 1, NOW_US), flooded.refusal(quota, 2, NOW_US + 1_000_000)], [None; 2]);
+    }
+
+    #[test]
+    fn requests_beside_the_one_that_takes_the_last_permit_do_not_ask_in_vain() {
+        let (quota, mut account, mut store) = (Quota::new(60, 4), Account::default(), Store::default());
+        assert!(admit(&mut account, &mut store, quota, 2, NOW_US, 0));
+        let Ok(Ask::Write(last)) = account.ask(quota, 1, NOW_US) else { panic!("one is left") };
+        account.set_out(last);
+        assert!(matches!(account.ask(quota, 1, NOW_US), Ok(Ask::Refused(wait)) if Duration::ZERO < wait));
+        // The answer was lost: nothing is known to be spent.
+        account.landed(last);
+        assert!(matches!(account.ask(quota, 1, NOW_US), Ok(Ask::Write(_))));
     }
 
     #[test]

@@ -111,6 +111,7 @@ impl RateLimits {
                 Ask::Refused(retry_after) => return Err(RateLimitError::Refused { retry_after }),
                 Ask::Write(purchase) => purchase,
             };
+            let _under_way = UnderWay::new(&known, purchase);
             match self.write(caller, purchase, now_us).await? {
                 Written::Moved { tat_us } => return Ok(known.account().moved(purchase, tat_us)),
                 Written::Met { tat_us } => {
@@ -193,6 +194,25 @@ impl RateLimits {
         let known = Arc::new(Caller::default());
         callers.insert(caller.to_owned(), Arc::clone(&known));
         known
+    }
+}
+
+/// Ends with the request, even with one that nobody waits for any more.
+struct UnderWay<'a> {
+    caller: &'a Caller,
+    purchase: Purchase,
+}
+
+impl<'a> UnderWay<'a> {
+    fn new(caller: &'a Caller, purchase: Purchase) -> Self {
+        caller.account().set_out(purchase);
+        Self { caller, purchase }
+    }
+}
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        self.caller.account().landed(self.purchase);
     }
 }
 
