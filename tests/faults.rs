@@ -18,8 +18,9 @@ use gatepost::{
     io::{
         caller_register::CallerRegister,
         callers::Callers,
+        client_rows::Grant,
         counters::{Counted, Counters, Urgency},
-        key_register::{Grant, KeyRegister},
+        key_register::KeyRegister,
         keys::Keys,
         rate_limits::{RateLimitError, RateLimits},
     },

@@ -10,8 +10,8 @@ use gatepost::{
     bucket::Bucket,
     domain_list::{Class, DomainList, Listing, Reach},
     io::{
+        client_rows::Grant,
         domain_data::{DomainData, DomainDataError, KEY},
-        key_register::Grant,
         table::{key, text},
     },
 };
@@ -184,7 +184,7 @@ async fn a_client_weighs_reasons_for_itself() {
         (3, "role_account@login=reject", "review"),
     ] {
         let api_key = ApiKey::from_entropy([entropy; ENTROPY_LEN]);
-        let grant = Grant { overrides: overrides.to_owned(), ..Grant::default() };
+        let grant = Grant { overrides: Some(overrides.to_owned()), ..Grant::default() };
         keys::register(&stack.dynamodb).create(&api_key, &grant, SystemTime::UNIX_EPOCH).await.expect("stored");
         let headers = [("x-api-key", &*api_key.reveal()), ("content-type", "application/json")];
         let answer = stack.send("POST", "/v1/validate", &headers, r#"{"email": "sales@example.com"}"#).await;

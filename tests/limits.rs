@@ -6,7 +6,7 @@ use futures_util::{StreamExt, future::join_all, stream};
 use gatepost::{
     api_key::{ApiKey, ENTROPY_LEN},
     io::{
-        key_register::Grant,
+        client_rows::Grant,
         table::{PK, read_text},
     },
 };

@@ -11,11 +11,13 @@ use axum::{
     body::Bytes,
     http::{HeaderMap, Request, StatusCode},
 };
+use gatepost::api_key::hex;
 use http_body_util::{BodyExt, Full};
 use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
     rt::TokioExecutor,
 };
+use ring::rand::{SecureRandom, SystemRandom};
 use serde_json::Value;
 use tokio::{
     io::{AsyncBufReadExt, BufReader, Lines},
@@ -82,6 +84,8 @@ pub(crate) struct Stack {
     pub(crate) s3: String,
     pub(crate) sns: String,
     child: Child,
+    /// What it keeps in files; a killed process leaves them.
+    folder: PathBuf,
     http: Client<HttpConnector, Full<Bytes>>,
     /// Kept open: a closed pipe would end the process at its next line.
     _stdout: Lines<BufReader<ChildStdout>>,
@@ -109,7 +113,9 @@ impl Stack {
     pub(crate) async fn start_logging(arguments: &[&str], environment: &[(&str, &str)], log: Stdio) -> Self {
         let mut command = Command::new(program("gatepost"));
         command.args(["serve", "--port", "0"]).args(arguments).envs([PATIENT]).envs(environment.iter().copied());
-        command.stdout(Stdio::piped()).stderr(log).kill_on_drop(true);
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("stack-{}", hex(&random_octets())));
+        std::fs::create_dir(&folder).expect("the build folder can be written to");
+        command.env("TMPDIR", &folder).stdout(Stdio::piped()).stderr(log).kill_on_drop(true);
         let mut child = command.spawn().expect("the program starts");
         let mut stdout = BufReader::new(child.stdout.take().expect("stdout is piped")).lines();
         let url = line(&mut stdout, "listening on ").await;
@@ -118,7 +124,7 @@ impl Stack {
         let s3 = line(&mut stdout, "s3: ").await;
         let sns = line(&mut stdout, "sns: ").await;
         let http = Client::builder(TokioExecutor::new()).build_http();
-        Self { url, api_key, dynamodb, s3, sns, child, http, _stdout: stdout }
+        Self { url, api_key, dynamodb, s3, sns, child, folder, http, _stdout: stdout }
     }
 
     /// `kill -9`.
@@ -183,6 +189,20 @@ impl Stack {
         };
         timeout(PATIENCE, exchange).await.expect("the stack answers in time")
     }
+}
+
+impl Drop for Stack {
+    fn drop(&mut self) {
+        // It may have ended by itself, and a file that is written this moment stays until the build folder is cleaned.
+        let _ = self.child.start_kill();
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
+fn random_octets() -> [u8; 8] {
+    let mut octets = [0; 8];
+    SystemRandom::new().fill(&mut octets).expect("randomness");
+    octets
 }
 
 impl Answer {

@@ -8,7 +8,7 @@ use base64::{
 };
 use gatepost::{
     client_certificate::ClientCertificate,
-    io::caller_register::{CallerRegister, Change},
+    io::{caller_register::CallerRegister, client_rows::Grant},
 };
 use ring::{
     digest::{SHA256, digest},
@@ -77,7 +77,7 @@ async fn a_bound_token_is_worth_nothing_without_its_certificate() {
 
 async fn register(dynamodb: &str, id: &str) {
     let register = CallerRegister { table: table::client(dynamodb) };
-    register.set(id, &Change { name: Some("web shop".to_owned()), ..Change::default() }).await.expect("stored");
+    register.set(id, &Grant { name: Some("web shop".to_owned()), ..Grant::default() }).await.expect("stored");
 }
 
 #[tokio::test]

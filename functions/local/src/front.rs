@@ -25,6 +25,8 @@ use gatepost::{
     io::{
         alert_groups, counters,
         messages::{INBOUND, place, report_key},
+        table::TableError,
+        telemetry::with_causes,
     },
 };
 use gatepost_verify_inbound::event::MessageId;
@@ -215,26 +217,33 @@ async fn show_page(State(front): State<Arc<Front>>) -> Html<String> {
     Html(front.page.render(&series(&front.stack).await, &front.stack.sns.published()))
 }
 
-/// What was counted lately, and which series have an incident that people know of.
+/// What was counted lately, and which series have an incident that people know of; as much of it as the table tells.
 async fn series(stack: &Stack) -> BTreeMap<String, SeriesRow> {
     let table = &stack.scanner.models.table;
     let current = Bucket::of(clock::now());
     let hours = [24, 12, 0].map(|age| counters::read_hour(table, current.minus(age)));
     let hours = futures_util::future::join_all(hours).await;
     let mut rows: BTreeMap<String, SeriesRow> = BTreeMap::new();
-    for (bucket, activity) in hours.into_iter().flat_map(Result::unwrap_or_default) {
+    for (bucket, activity) in hours.into_iter().flat_map(or_nothing) {
         for (name, activity) in activity {
             let total = activity.tally.get(Channel::Total.as_str()).copied().unwrap_or(0);
             rows.entry(name).or_default().note(current.since(bucket), total);
         }
     }
-    let groups = alert_groups::load(table).await.unwrap_or_default();
+    let groups = or_nothing(alert_groups::load(table).await);
     for (group, _) in groups.values().filter(|(group, _)| group.is_open()) {
         for name in group.members.keys() {
             rows.entry(name.clone()).or_default().incident = group.kind.as_str();
         }
     }
     rows
+}
+
+fn or_nothing<T: Default>(read: Result<T, TableError>) -> T {
+    read.unwrap_or_else(|error| {
+        tracing::warn!(cause = with_causes(&error), "the page shows less than there is");
+        T::default()
+    })
 }
 
 fn random_id() -> String {

@@ -13,10 +13,11 @@ use gatepost::{
     io::{
         alerts::Outbox,
         authentication::Authenticator,
+        client_rows::Grant,
         counters::{self, MailCounters},
         dns::Dns,
         functions::Function,
-        key_register::{Grant, KeyRegister},
+        key_register::KeyRegister,
         ledger::Ledger,
         messages::Messages,
         scan_progress,
@@ -145,7 +146,7 @@ async fn development_key(data: Option<&Path>, table: &Table, hash_secret: &str) 
         std::fs::write(path, api_key.reveal())?;
     }
     let register = KeyRegister { table: table.clone(), secret: HashSecret::new(hash_secret) };
-    let grant = Grant { name: "local development".to_owned(), ..Grant::default() };
+    let grant = Grant { name: Some("local development".to_owned()), ..Grant::default() };
     register.create(&api_key, &grant, clock::now()).await?;
     Ok(api_key)
 }

@@ -163,14 +163,12 @@ mod tests {
             (b"aGVs\r\nbG8", b"hello", false, false),
             (b"aG!Vs*bG8=", b"hello", true, false),
             (b"aGVsbG8=aGVsbG8=", b"hellohello", false, true),
-            (b"aGVsbG8=\r\n____\r\nfooter", b"hello\x7e\x8a\x28\x7b\x5e", true, true),
+            (b"aGVsbG8=\r\n____\r\nfooter", b"hello\x7e\x8a\x2d\x7a", true, true),
             (b"", b"", false, false),
         ] {
             let decoded = TransferEncoding::Base64.decode(raw);
             let name = raw.escape_ascii();
-            if !goes_on || !has_junk {
-                assert_eq!(decoded.octets, expected, "{name}");
-            }
+            assert_eq!(decoded.octets, expected, "{name}");
             assert_eq!((decoded.has_junk, decoded.goes_on_after_padding), (has_junk, goes_on), "{name}");
         }
     }

@@ -9,11 +9,9 @@ use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::{
     callers::{partition_of_certificate, partition_of_token},
-    client_rows::{
-        BURST, CLIENT_IP_BURST, CLIENT_IP_REQUESTS_PER_MINUTE, NAME, OVERRIDES, REQUESTS_PER_MINUTE, REVOKED, ROW,
-    },
+    client_rows::{Grant, REVOKED, ROW, current_row, registered},
     keys::{self, KEYED_HASH},
-    table::{Item, PK, SK, Table, TableError, key, number, read_number, read_text, text, unix_seconds},
+    table::{Item, Table, TableError, key, number, read_number, unix_seconds},
 };
 
 /// The partition of the register.
@@ -24,24 +22,11 @@ pub struct CallerRegister {
     pub table: Table,
 }
 
-/// What a row is to say. What is `None` stays as it is.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Change {
-    /// For people.
-    pub name: Option<String>,
-    /// Requests a minute and burst.
-    pub quota: Option<(u32, u32)>,
-    /// The same for each end user of the caller.
-    pub client_ip_quota: Option<(u32, u32)>,
-    /// How much reasons weigh for this caller, as [`crate::weights::Weights`] reads it.
-    pub overrides: Option<String>,
-}
-
 /// A caller as it is listed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListedCaller {
     pub id: String,
-    pub change: Change,
+    pub grant: Grant,
     /// Unix seconds.
     pub revoked_s: Option<u64>,
 }
@@ -62,9 +47,8 @@ impl CallerRegister {
     ///
     /// # Errors
     /// For what is no id, a key that does not exist, and a table that does not answer.
-    pub async fn set(&self, id: &str, change: &Change) -> Result<(), CallerRegisterError> {
-        let attributes = change.attributes();
-        self.update(id, &attributes).await
+    pub async fn set(&self, id: &str, grant: &Grant) -> Result<(), CallerRegisterError> {
+        self.update(id, &grant.attributes()).await
     }
 
     /// Ends a caller: what it shows is refused within a minute.
@@ -80,24 +64,20 @@ impl CallerRegister {
     /// # Errors
     /// When the table did not answer.
     pub async fn list(&self) -> Result<Vec<ListedCaller>, TableError> {
-        let query = self.table.client.query().table_name(&self.table.name).key_condition_expression("#pk = :pk");
-        let query = query.expression_attribute_names("#pk", PK).expression_attribute_values(":pk", text(REGISTER));
-        let entries = query.into_paginator().items().send().collect::<Result<Vec<Item>, _>>().await;
-        let entries = entries.map_err(|error| TableError::new("list callers", error))?;
-        let mut listed = Vec::with_capacity(entries.len());
-        for id in entries.iter().filter_map(|entry| read_text(entry, SK)) {
-            if let Some(partition) = partition(&id) {
-                listed.extend(self.read(partition).await?.map(|row| ListedCaller::read(id, &row)));
-            }
-        }
-        Ok(listed)
+        let rows = registered(&self.table, REGISTER, partition).await?;
+        let listed = |(id, row): (String, Item)| ListedCaller {
+            id,
+            grant: Grant::read(&row),
+            revoked_s: read_number(&row, REVOKED),
+        };
+        Ok(rows.into_iter().map(listed).collect())
     }
 
     /// The register first: a row that is not listed could not be found again.
     async fn update(&self, id: &str, attributes: &[(&str, AttributeValue)]) -> Result<(), CallerRegisterError> {
         let partition = partition(id).ok_or(CallerRegisterError::BadId)?;
         if is_key(id) {
-            let row = self.read(partition.clone()).await?;
+            let row = current_row(&self.table, partition.clone()).await?;
             row.filter(|row| row.contains_key(KEYED_HASH)).ok_or(CallerRegisterError::UnknownKey)?;
         } else {
             let put = self.table.client.put_item().table_name(&self.table.name);
@@ -120,40 +100,6 @@ impl CallerRegister {
         let update = update.set_update_expression((!clauses.is_empty()).then(|| format!("SET {}", clauses.join(", "))));
         update.send().await.map_err(|error| TableError::new("change a caller", error))?;
         Ok(())
-    }
-
-    async fn read(&self, partition: String) -> Result<Option<Item>, TableError> {
-        let get = self.table.client.get_item().table_name(&self.table.name).set_key(Some(key(partition, ROW)));
-        let output = get.consistent_read(true).send().await;
-        Ok(output.map_err(|error| TableError::new("read a caller", error))?.item)
-    }
-}
-
-impl Change {
-    fn attributes(&self) -> Vec<(&'static str, AttributeValue)> {
-        let mut attributes = Vec::new();
-        let texts = [(NAME, &self.name), (OVERRIDES, &self.overrides)];
-        attributes.extend(texts.into_iter().filter_map(|(name, value)| Some((name, text(value.clone()?)))));
-        for ([rate, burst], quota) in [
-            ([REQUESTS_PER_MINUTE, BURST], self.quota),
-            ([CLIENT_IP_REQUESTS_PER_MINUTE, CLIENT_IP_BURST], self.client_ip_quota),
-        ] {
-            attributes.extend(quota.into_iter().flat_map(|quota| [(rate, number(quota.0)), (burst, number(quota.1))]));
-        }
-        attributes
-    }
-}
-
-impl ListedCaller {
-    fn read(id: String, row: &Item) -> Self {
-        let quota = |rate, burst| read_number(row, rate).zip(read_number(row, burst));
-        let change = Change {
-            name: read_text(row, NAME),
-            quota: quota(REQUESTS_PER_MINUTE, BURST),
-            client_ip_quota: quota(CLIENT_IP_REQUESTS_PER_MINUTE, CLIENT_IP_BURST),
-            overrides: read_text(row, OVERRIDES),
-        };
-        Self { id, change, revoked_s: read_number(row, REVOKED) }
     }
 }
 

@@ -5,9 +5,11 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use aws_sdk_dynamodb::types::AttributeValue;
+
 use super::{
     guard::Guard,
-    table::{Item, Table, TableError, key, read_number, read_text, unix_micros},
+    table::{Item, PK, SK, Table, TableError, key, number, read_number, read_text, text, unix_micros},
 };
 use crate::{generations::Generations, rate_limit::Quota, weights::Weights};
 
@@ -21,13 +23,13 @@ const REMEMBERED: usize = 10_000;
 pub(super) const ROW: &str = "key";
 
 /// Attributes of such a row. Registers write them, look-ups read them.
-pub(super) const NAME: &str = "name";
+const NAME: &str = "name";
 pub(super) const REVOKED: &str = "revoked";
-pub(super) const REQUESTS_PER_MINUTE: &str = "requests_per_minute";
-pub(super) const BURST: &str = "burst";
-pub(super) const CLIENT_IP_REQUESTS_PER_MINUTE: &str = "client_ip_requests_per_minute";
-pub(super) const CLIENT_IP_BURST: &str = "client_ip_burst";
-pub(super) const OVERRIDES: &str = "overrides";
+const REQUESTS_PER_MINUTE: &str = "requests_per_minute";
+const BURST: &str = "burst";
+const CLIENT_IP_REQUESTS_PER_MINUTE: &str = "client_ip_requests_per_minute";
+const CLIENT_IP_BURST: &str = "client_ip_burst";
+const OVERRIDES: &str = "overrides";
 
 /// Who calls, and what the caller may spend.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,6 +48,19 @@ pub struct Terms {
     pub client_ip_quota: Option<Quota>,
     /// How much reasons weigh.
     pub weights: Weights,
+}
+
+/// What an operator grants a client. What is `None` stays as it is, or for a new client at the defaults.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Grant {
+    /// For people.
+    pub name: Option<String>,
+    /// Requests a minute and burst.
+    pub quota: Option<(u32, u32)>,
+    /// The same for each end user of the client.
+    pub client_ip_quota: Option<(u32, u32)>,
+    /// How much reasons weigh for this client, as [`Weights::parse`] reads its parts between commas.
+    pub overrides: Option<String>,
 }
 
 /// What is read of a row.
@@ -125,6 +140,57 @@ impl<R: Row> Rows<R> {
     fn memory(&self) -> MutexGuard<'_, Generations<String, (SystemTime, R)>> {
         self.remembered.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+impl Grant {
+    pub(super) fn attributes(&self) -> Vec<(&'static str, AttributeValue)> {
+        let mut attributes = Vec::new();
+        let texts = [(NAME, &self.name), (OVERRIDES, &self.overrides)];
+        attributes.extend(texts.into_iter().filter_map(|(name, value)| Some((name, text(value.clone()?)))));
+        for ([rate, burst], quota) in [
+            ([REQUESTS_PER_MINUTE, BURST], self.quota),
+            ([CLIENT_IP_REQUESTS_PER_MINUTE, CLIENT_IP_BURST], self.client_ip_quota),
+        ] {
+            attributes.extend(quota.into_iter().flat_map(|quota| [(rate, number(quota.0)), (burst, number(quota.1))]));
+        }
+        attributes
+    }
+
+    pub(super) fn read(row: &Item) -> Self {
+        let quota = |rate, burst| read_number(row, rate).zip(read_number(row, burst));
+        Self {
+            name: read_text(row, NAME),
+            quota: quota(REQUESTS_PER_MINUTE, BURST),
+            client_ip_quota: quota(CLIENT_IP_REQUESTS_PER_MINUTE, CLIENT_IP_BURST),
+            overrides: read_text(row, OVERRIDES),
+        }
+    }
+}
+
+/// The rows of all clients that a register names, by id: one Query, and one read a client. `partition` says where a row lies.
+pub(super) async fn registered(
+    table: &Table,
+    register: &str,
+    partition: impl Fn(&str) -> Option<String>,
+) -> Result<Vec<(String, Item)>, TableError> {
+    let query = table.client.query().table_name(&table.name).key_condition_expression("#pk = :pk");
+    let query = query.expression_attribute_names("#pk", PK).expression_attribute_values(":pk", text(register));
+    let entries = query.into_paginator().items().send().collect::<Result<Vec<Item>, _>>().await;
+    let entries = entries.map_err(|error| TableError::new("list clients", error))?;
+    let mut rows = Vec::with_capacity(entries.len());
+    for id in entries.iter().filter_map(|entry| read_text(entry, SK)) {
+        if let Some(partition) = partition(&id) {
+            rows.extend(current_row(table, partition).await?.map(|row| (id, row)));
+        }
+    }
+    Ok(rows)
+}
+
+/// The row of a partition as it is now.
+pub(super) async fn current_row(table: &Table, partition: String) -> Result<Option<Item>, TableError> {
+    let get = table.client.get_item().table_name(&table.name).set_key(Some(key(partition, ROW)));
+    let output = get.consistent_read(true).send().await;
+    Ok(output.map_err(|error| TableError::new("read a client", error))?.item)
 }
 
 impl Terms {

@@ -12,9 +12,9 @@ use aws_sdk_dynamodb::{
 };
 
 use super::{
-    client_rows::{BURST, NAME, OVERRIDES, REQUESTS_PER_MINUTE, REVOKED},
-    keys::{KEYED_HASH, PREVIOUS_HASH, PREVIOUS_UNTIL, row_key},
-    table::{Item, PK, SK, Table, TableError, key, number, read_number, read_text, text, unix_seconds},
+    client_rows::{Grant, REVOKED, registered},
+    keys::{KEYED_HASH, PREVIOUS_HASH, PREVIOUS_UNTIL, partition, row_key},
+    table::{Item, Table, TableError, key, number, read_number, unix_seconds},
 };
 use crate::api_key::{ApiKey, HashSecret};
 
@@ -25,17 +25,6 @@ const REGISTER: &str = "keys";
 pub struct KeyRegister {
     pub table: Table,
     pub secret: HashSecret,
-}
-
-/// What a key is made with.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Grant {
-    /// For people.
-    pub name: String,
-    /// Requests a minute and burst; `None` for the defaults.
-    pub quota: Option<(u32, u32)>,
-    /// How much reasons weigh for this client, as [`crate::weights::Weights`] reads it; empty for the defaults.
-    pub overrides: String,
 }
 
 /// A key as it is listed. Of the key itself nobody knows more than its id.
@@ -79,15 +68,8 @@ impl KeyRegister {
     /// # Errors
     /// When the table did not answer.
     pub async fn list(&self) -> Result<Vec<Listed>, TableError> {
-        let query = self.table.client.query().table_name(&self.table.name).key_condition_expression("#pk = :pk");
-        let query = query.expression_attribute_names("#pk", PK).expression_attribute_values(":pk", text(REGISTER));
-        let entries = query.into_paginator().items().send().collect::<Result<Vec<Item>, _>>().await;
-        let entries = entries.map_err(|error| TableError::new("list keys", error))?;
-        let mut listed = Vec::with_capacity(entries.len());
-        for id in entries.iter().filter_map(|entry| read_text(entry, SK)) {
-            listed.extend(self.row_of(&id).await?.map(|row| Listed::read(id, &row)));
-        }
-        Ok(listed)
+        let rows = registered(&self.table, REGISTER, |id| Some(partition(id))).await?;
+        Ok(rows.into_iter().map(|(id, row)| Listed::read(id, &row)).collect())
     }
 
     /// Gives a key a new secret. The one before stays good for `grace`, so that two are valid while its owner changes over;
@@ -124,24 +106,12 @@ impl KeyRegister {
         update.condition_expression(condition)
     }
 
-    async fn row_of(&self, id: &str) -> Result<Option<Item>, TableError> {
-        let get = self.table.client.get_item().table_name(&self.table.name).set_key(Some(row_key(id)));
-        let output = get.consistent_read(true).send().await.map_err(|error| TableError::new("read a key", error))?;
-        Ok(output.item)
-    }
-
     fn row(&self, api_key: &ApiKey, grant: &Grant, now: SystemTime) -> Item {
         let mut row = row_key(api_key.id());
         let hash = AttributeValue::B(Blob::new(api_key.keyed_hash(&self.secret)));
         row.insert(KEYED_HASH.to_owned(), hash);
-        row.insert(NAME.to_owned(), text(&grant.name));
         row.insert("created".to_owned(), number(unix_seconds(now)));
-        if let Some((rate, burst)) = grant.quota {
-            row.extend([(REQUESTS_PER_MINUTE.to_owned(), number(rate)), (BURST.to_owned(), number(burst))]);
-        }
-        if !grant.overrides.is_empty() {
-            row.insert(OVERRIDES.to_owned(), text(&grant.overrides));
-        }
+        row.extend(grant.attributes().into_iter().map(|(name, value)| (name.to_owned(), value)));
         row
     }
 
@@ -154,11 +124,9 @@ impl KeyRegister {
 
 impl Listed {
     fn read(id: String, row: &Item) -> Self {
-        let quota = read_number(row, REQUESTS_PER_MINUTE).zip(read_number(row, BURST));
-        let of = |name| read_text(row, name).unwrap_or_default();
         Self {
             id,
-            grant: Grant { name: of(NAME), quota, overrides: of(OVERRIDES) },
+            grant: Grant::read(row),
             created_s: read_number(row, "created").unwrap_or_default(),
             previous_until_s: read_number(row, PREVIOUS_UNTIL),
             revoked_s: read_number(row, REVOKED),

@@ -1,7 +1,5 @@
 //! `gatepost calendar`
 
-use std::io::Write;
-
 use gatepost::{
     api_key::hex,
     bucket::Bucket,
@@ -11,7 +9,7 @@ use gatepost::{
 };
 use serde_json::{Value, json};
 
-use super::{CommandError, target::Target};
+use super::{CommandError, print, target::Target};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -90,8 +88,4 @@ fn random() -> Result<[u8; 4], CommandError> {
     let mut octets = [0; 4];
     getrandom::fill(&mut octets)?;
     Ok(octets)
-}
-
-fn print(value: &Value) -> Result<(), CommandError> {
-    Ok(writeln!(std::io::stdout().lock(), "{value}")?)
 }

@@ -1,16 +1,18 @@
 //! `gatepost callers`
 
-use std::{io::Write, path::PathBuf};
+use std::path::PathBuf;
 
 use gatepost::{
     client_certificate::ClientCertificate,
     config,
-    io::caller_register::{CallerRegister, Change, ListedCaller},
-    weights::Weights,
+    io::{
+        caller_register::{CallerRegister, ListedCaller},
+        client_rows::Grant,
+    },
 };
 use serde_json::{Value, json};
 
-use super::{CommandError, keys::time, target::Target};
+use super::{CommandError, keys::time, print, target::Target, terms::Terms};
 use crate::clock;
 
 #[derive(Debug, clap::Args)]
@@ -49,36 +51,16 @@ enum Action {
     Revoke { id: String },
 }
 
-/// What stays unsaid stays as it is.
-#[derive(Debug, clap::Args)]
-struct Terms {
-    /// Sustained rate; with --burst
-    #[arg(long, value_name = "N", requires = "burst", value_parser = clap::value_parser!(u32).range(1..))]
-    requests_per_minute: Option<u32>,
-    /// Permits beyond the rate that a minute may hold
-    #[arg(long, value_name = "N", requires = "requests_per_minute", value_parser = clap::value_parser!(u32).range(1..))]
-    burst: Option<u32>,
-    /// Sustained rate of each end user (`client_ip`); with --client-ip-burst
-    #[arg(long, value_name = "N", requires = "client_ip_burst", value_parser = clap::value_parser!(u32).range(1..))]
-    client_ip_requests_per_minute: Option<u32>,
-    /// Permits beyond the rate that a minute of an end user may hold
-    #[arg(long, value_name = "N", requires = "client_ip_requests_per_minute", value_parser = clap::value_parser!(u32).range(1..))]
-    client_ip_burst: Option<u32>,
-    /// What reasons weigh for this caller: CODE=SEVERITY or CODE@FLOW=SEVERITY, comma separated
-    #[arg(long, value_name = "LIST")]
-    overrides: Option<String>,
-}
-
 pub(super) async fn run(args: Args) -> Result<(), CommandError> {
     let [table] = args.target.names([config::TABLE])?;
     let register = CallerRegister { table: args.target.table(table).await? };
     match args.action {
         Action::List => register.list().await?.iter().try_for_each(|listed| print(&line(listed))),
-        Action::Set { id, terms } => Ok(register.set(&id, &terms.change(None)?).await?),
+        Action::Set { id, terms } => Ok(register.set(&id, &terms.grant(None)?).await?),
         Action::Revoke { id } => Ok(register.revoke(&id, clock::now()).await?),
         Action::Register { certificate, name, subject, terms } => {
             let id = id_of(&certificate, subject)?;
-            register.set(&id, &terms.change(Some(name))?).await?;
+            register.set(&id, &terms.grant(Some(name))?).await?;
             print(&json!({"id": id}))
         }
     }
@@ -91,22 +73,8 @@ fn id_of(certificate: &std::path::Path, by_subject: bool) -> Result<String, Comm
     id.ok_or_else(|| "the certificate has no issuer and subject that can be read".into())
 }
 
-impl Terms {
-    /// What cannot be read would lock the caller out.
-    fn change(self, name: Option<String>) -> Result<Change, CommandError> {
-        let overrides = self.overrides.as_deref().unwrap_or_default();
-        Weights::parse(overrides.split(',').map(str::trim).filter(|part| !part.is_empty()))?;
-        Ok(Change {
-            name,
-            quota: self.requests_per_minute.zip(self.burst),
-            client_ip_quota: self.client_ip_requests_per_minute.zip(self.client_ip_burst),
-            overrides: self.overrides,
-        })
-    }
-}
-
 fn line(listed: &ListedCaller) -> Value {
-    let Change { name, quota, client_ip_quota, overrides } = &listed.change;
+    let Grant { name, quota, client_ip_quota, overrides } = &listed.grant;
     json!({
         "id": listed.id,
         "name": name,
@@ -117,8 +85,4 @@ fn line(listed: &ListedCaller) -> Value {
         "overrides": overrides,
         "revoked": time(listed.revoked_s),
     })
-}
-
-fn print(value: &Value) -> Result<(), CommandError> {
-    Ok(writeln!(std::io::stdout().lock(), "{value}")?)
 }

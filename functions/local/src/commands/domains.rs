@@ -1,6 +1,6 @@
 //! `gatepost domains`
 
-use std::{io::Write, time::Duration};
+use std::time::Duration;
 
 use gatepost::{
     address::Domain,
@@ -11,7 +11,7 @@ use gatepost::{
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::{CommandError, target::Target};
+use super::{CommandError, print, target::Target};
 use crate::clock;
 
 #[derive(Debug, clap::Args)]
@@ -88,8 +88,4 @@ fn line(stored: &Stored) -> Value {
         "note": stored.note,
         "since": since.map(|since| since.to_string()),
     })
-}
-
-fn print(value: &Value) -> Result<(), CommandError> {
-    Ok(writeln!(std::io::stdout().lock(), "{value}")?)
 }

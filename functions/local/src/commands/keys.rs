@@ -1,16 +1,15 @@
 //! `gatepost keys`
 
-use std::{io::Write, time::Duration};
+use std::time::Duration;
 
 use gatepost::{
     api_key::{ApiKey, ENTROPY_LEN},
-    io::key_register::{Grant, Listed},
-    weights::Weights,
+    io::key_register::Listed,
 };
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::{CommandError, target::Target};
+use super::{CommandError, print, target::Target, terms::Terms};
 use crate::clock;
 
 #[derive(Debug, clap::Args)]
@@ -28,15 +27,8 @@ enum Action {
         /// Whose it is
         #[arg(long, value_name = "TEXT")]
         name: String,
-        /// Sustained rate of this client; with --burst
-        #[arg(long, value_name = "N", requires = "burst", value_parser = clap::value_parser!(u32).range(1..))]
-        requests_per_minute: Option<u32>,
-        /// Permits beyond the rate that a minute may hold
-        #[arg(long, value_name = "N", requires = "requests_per_minute", value_parser = clap::value_parser!(u32).range(1..))]
-        burst: Option<u32>,
-        /// What reasons weigh for this client: CODE=SEVERITY or CODE@FLOW=SEVERITY, comma separated
-        #[arg(long, value_name = "LIST", default_value = "")]
-        overrides: String,
+        #[command(flatten)]
+        terms: Terms,
     },
     /// One line for each key; nobody knows more of a key than its id
     List,
@@ -56,12 +48,9 @@ pub(super) async fn run(args: Args) -> Result<(), CommandError> {
     match args.action {
         Action::List => register.list().await?.iter().try_for_each(|listed| print(&line(listed))),
         Action::Revoke { id } => Ok(register.revoke(&id, clock::now()).await?),
-        Action::Create { name, requests_per_minute, burst, overrides } => {
-            // What cannot be read would lock the client out.
-            Weights::parse(overrides.split(',').map(str::trim).filter(|part| !part.is_empty()))?;
+        Action::Create { name, terms } => {
             let api_key = ApiKey::from_entropy(random()?);
-            let grant = Grant { name, quota: requests_per_minute.zip(burst), overrides };
-            register.create(&api_key, &grant, clock::now()).await?;
+            register.create(&api_key, &terms.grant(Some(name))?, clock::now()).await?;
             show(&api_key)
         }
         Action::Rotate { id, grace_hours } => {
@@ -83,6 +72,8 @@ fn line(listed: &Listed) -> Value {
         "name": listed.grant.name,
         "requests_per_minute": listed.grant.quota.map(|(rate, _)| rate),
         "burst": listed.grant.quota.map(|(_, burst)| burst),
+        "client_ip_requests_per_minute": listed.grant.client_ip_quota.map(|(rate, _)| rate),
+        "client_ip_burst": listed.grant.client_ip_quota.map(|(_, burst)| burst),
         "overrides": listed.grant.overrides,
         "created": time(Some(listed.created_s)),
         "previous_until": time(listed.previous_until_s),
@@ -99,8 +90,4 @@ fn random() -> Result<[u8; ENTROPY_LEN], CommandError> {
     let mut octets = [0; ENTROPY_LEN];
     getrandom::fill(&mut octets)?;
     Ok(octets)
-}
-
-fn print(value: &Value) -> Result<(), CommandError> {
-    Ok(writeln!(std::io::stdout().lock(), "{value}")?)
 }

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, io::Write};
 use axum::http::Uri;
 use gatepost::{
     api_key::{ApiKey, ENTROPY_LEN},
-    io::key_register::{Grant, KeyRegister},
+    io::{client_rows::Grant, key_register::KeyRegister},
 };
 use indicatif::{ProgressBar, ProgressStyle};
 use tokio::time::Instant;
@@ -79,8 +79,11 @@ async fn make_keys(register: &KeyRegister, shares: &[Share]) -> Result<Vec<ApiKe
         let mut entropy = [0; ENTROPY_LEN];
         getrandom::fill(&mut entropy)?;
         let key = ApiKey::from_entropy(entropy);
-        let grant =
-            Grant { name: "load test".to_owned(), quota: Some((*requests_per_minute, *burst)), ..Grant::default() };
+        let grant = Grant {
+            name: Some("load test".to_owned()),
+            quota: Some((*requests_per_minute, *burst)),
+            ..Grant::default()
+        };
         register.create(&key, &grant, clock::now()).await?;
         keys.push(key);
     }

@@ -14,11 +14,16 @@ pub mod serve;
 pub mod simulate;
 pub mod spf;
 mod target;
+mod terms;
 pub mod verify;
 
-use std::{error::Error, io};
+use std::{
+    error::Error,
+    io::{self, Write},
+};
 
 use clap::{Parser, Subcommand};
+use serde_json::Value;
 
 use crate::{backtest, settings::Settings};
 
@@ -98,6 +103,11 @@ pub fn run(cli: Cli) -> Result<(), CommandError> {
         Some(Command::Simulate(args)) => block_on(simulate::run(args)),
         Some(Command::JudgeStdin(args)) => judge_stdin::run(&args),
     }
+}
+
+/// One line of an answer.
+fn print(value: &Value) -> Result<(), CommandError> {
+    Ok(writeln!(io::stdout().lock(), "{value}")?)
 }
 
 fn block_on(command: impl Future<Output = Result<(), CommandError>>) -> Result<(), CommandError> {

@@ -21,7 +21,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::{
-    CommandError,
+    CommandError, print,
     target::{CALL, Target},
 };
 use crate::{
@@ -131,8 +131,4 @@ fn checked(message_id: &str) -> Result<MessageId, CommandError> {
 
 fn said(option: &str, text: String) -> Result<String, CommandError> {
     if text.trim().is_empty() { Err(format!("{option} is empty").into()) } else { Ok(text) }
-}
-
-fn print(value: &Value) -> Result<(), CommandError> {
-    Ok(writeln!(std::io::stdout().lock(), "{value}")?)
 }
