@@ -19,7 +19,7 @@ use gatepost::{
         caller_register::CallerRegister,
         callers::Callers,
         client_rows::Grant,
-        counters::{Counted, Counters, Urgency},
+        counters::{Counted, Counters, Urgency, read_hour},
         key_register::KeyRegister,
         keys::Keys,
         rate_limits::{RateLimitError, RateLimits},
@@ -388,6 +388,39 @@ async fn what_is_counted_while_a_write_is_under_way_is_part_of_the_next_one() {
     tokio::join!(counters.flush(bucket.next()), meanwhile).0.expect("the answer came late");
     counters.flush(bucket.next()).await.expect("all is well");
     assert_eq!(written(2).await, [("total".to_owned(), 2)].into());
+}
+
+fn one_request(urgency: Urgency) -> Counted<'static> {
+    Counted { series: "validate/unknown", channels: &[Channel::Total], domain: None, network: None, urgency }
+}
+
+#[tokio::test]
+async fn what_an_idle_instance_counted_long_ago_counts_when_it_wakes_where_a_scan_still_looks() {
+    let table = FaultyTable::start().await;
+    let counters = Counters::new(table::client(&table.direct), "writer".to_owned(), HashSecret::new("secret"));
+    let bucket = Bucket::parse("2026-11-23T02:10").expect("a time");
+    (0..3).for_each(|_| counters.count(&one_request(Urgency::WithBucket), bucket));
+    counters.flush_due(bucket.start()).await.expect("nothing is due");
+    assert_eq!(table::counted(&table.direct).await, [].into());
+    let woken = bucket.plus(9);
+    counters.flush(woken).await.expect("all is well");
+    let hour = read_hour(&table::client(&table.direct), woken).await.expect("all is well");
+    assert_eq!(hour.keys().collect::<Vec<_>>(), [&woken]);
+    assert_eq!(hour[&woken]["validate/unknown"].tally["total"], 3);
+}
+
+#[tokio::test]
+async fn a_write_of_counters_that_arrives_late_sets_nothing_back() {
+    let table = FaultyTable::start().await;
+    let writer = || Counters::new(table::client(&table.direct), "writer".to_owned(), HashSecret::new("secret"));
+    let bucket = Bucket::parse("2026-11-23T02:10").expect("a time");
+    let [late, current] = [writer(), writer()];
+    late.count(&one_request(Urgency::Soon), bucket);
+    (0..3).for_each(|_| current.count(&one_request(Urgency::Soon), bucket));
+    for counters in [&current, &late] {
+        counters.flush(bucket).await.expect("all is well");
+    }
+    assert_eq!(table::counted(&table.direct).await, [("validate/unknown|total".to_owned(), 3)].into());
 }
 
 #[tokio::test]

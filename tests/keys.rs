@@ -136,3 +136,15 @@ async fn a_policy_that_cannot_be_read_makes_no_key() {
     let listed = keys(&stack, &["list"]).await;
     assert_eq!(listed.iter().map(|line| text(line, "id")).collect::<Vec<_>>(), [development.id()]);
 }
+
+/// What is looked up is believed for a minute here, as it is by default.
+#[tokio::test]
+async fn a_new_secret_of_a_key_in_use_is_good_long_before_what_is_remembered_of_it_ends() {
+    let stack = Stack::start().await;
+    let [created] = <[Value; 1]>::try_from(keys(&stack, &["create", "--name", "shop"]).await).expect("one line");
+    assert_eq!(status(&stack, text(&created, "api_key")).await, 200);
+    sleep(Duration::from_secs(6)).await;
+    let [rotated] = <[Value; 1]>::try_from(keys(&stack, &["rotate", text(&created, "id")]).await).expect("one line");
+    assert_eq!(status(&stack, text(&rotated, "api_key")).await, 200);
+    assert_eq!(status(&stack, text(&created, "api_key")).await, 200);
+}

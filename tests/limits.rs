@@ -218,6 +218,17 @@ async fn an_end_user_who_floods_is_refused_and_costs_the_caller_and_its_other_en
 }
 
 #[tokio::test]
+async fn a_caller_over_its_quota_costs_no_write_and_its_end_users_no_permit_whomever_it_names() {
+    let stack = stack_with(&[], 1, 4).await;
+    hammer(&[&stack], &stack.api_key, 1, 6).await;
+    for n in 0..50 {
+        let refused = ask_for(&stack, &format!("192.0.2.{n}")).await.expect_status(429);
+        assert!(refused.header("ratelimit").starts_with("\"default\";r=0;t="), "{refused:?}");
+    }
+    assert_eq!(rate_items(&stack).await, [format!("rate#{}", id(&stack))]);
+}
+
+#[tokio::test]
 async fn an_operator_changes_the_limits_of_a_running_caller_and_of_its_end_users() {
     let stack = Stack::start_with(&[], &[("GATEPOST_AUTH_REFRESH_SECONDS", "1")]).await;
     let id = id(&stack);
