@@ -66,3 +66,10 @@ fn addresses_of_a_page_are_handed_on() {
     );
     assert_eq!(links("a.html", page.as_bytes()), [ADDRESS, "http://192.0.2.7/b", "http://192.0.2.7/c"]);
 }
+
+#[test]
+fn frames_in_frames_have_an_end() {
+    let frames = format!("<html>{}", "<a/srcdoc=".repeat(200));
+    assert_eq!(strict("a.html", frames.as_bytes()), ["quarantine archive_limit_exceeded"]);
+    assert_eq!(strict("a.html", b"<html><iframe srcdoc='<p>hello</p>'></iframe>"), [""; 0]);
+}
