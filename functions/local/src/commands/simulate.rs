@@ -12,7 +12,7 @@ use gatepost::{
     bucket::Bucket,
     io::{
         alerts::Outbox,
-        counters::{Counted, Counters, Urgency},
+        counters::{Counted, Counters, MOST_CROWDS, Urgency},
         functions::Function,
         ledger::Ledger,
         messages::Messages,
@@ -38,8 +38,8 @@ use crate::{
 /// Patience with a table that is a SQLite on the same machine.
 const CALL: Duration = Duration::from_secs(600);
 
-/// Series that one instance counts, and so what one item holds.
-const SERIES_PER_INSTANCE: u32 = 500;
+/// Series that one instance counts, and so what one item holds: all that it has room for with who stands behind them.
+const SERIES_PER_INSTANCE: usize = MOST_CROWDS;
 
 /// Requests of a series in five minutes: from one in ten buckets to twenty, every order of magnitude as often.
 const RAREST: f64 = 0.1;
@@ -163,9 +163,9 @@ struct Traffic {
 impl Traffic {
     /// Counts one bucket, through as many instances as it takes, and has it written.
     async fn count(&mut self, table: &Table, all: u32, bucket: Bucket) -> Result<(), CommandError> {
-        for first in (0..all).step_by(usize::try_from(SERIES_PER_INSTANCE)?) {
+        for first in (0..all).step_by(SERIES_PER_INSTANCE) {
             let counters = Counters::new(table.clone(), format!("instance-{first}"), HashSecret::new("simulated"));
-            for number in first..all.min(first + SERIES_PER_INSTANCE) {
+            for number in (first..all).take(SERIES_PER_INSTANCE) {
                 let name = series("signup", &format!("client-{number:07}"));
                 for _ in 0..self.requests(number) {
                     let domain = format!("{}.example", self.pick(number));

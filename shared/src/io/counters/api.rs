@@ -24,7 +24,8 @@ use crate::{
 /// Series that one instance counts in one bucket; what exceeds them is counted together. All are one item, which has 400 kB
 /// at most, so not all of them can tell who stands behind them.
 const MOST_SERIES: usize = 200;
-const MOST_CROWDS: usize = 40;
+/// Series of one instance that do.
+pub const MOST_CROWDS: usize = 40;
 
 /// Buckets that wait for a table which does not answer; older counts are lost then.
 const MOST_BUCKETS: usize = 24;

@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, HashMap};
 use aws_sdk_dynamodb::types::AttributeValue;
 
 pub use self::{
-    api::{Counted, Counters, Urgency},
+    api::{Counted, Counters, MOST_CROWDS, Urgency},
     mail::MailCounters,
 };
 use super::table::{EXPIRES_AT, Item, PK, SK, Table, TableError, key, number, read_text, text};
