@@ -47,6 +47,7 @@ pub mod posture;
 pub mod rate_limit;
 pub mod reason;
 pub mod recent;
+pub mod reply_to;
 pub mod rsa_key;
 pub mod spf;
 pub mod tag_list;

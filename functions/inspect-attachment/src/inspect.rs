@@ -1,10 +1,12 @@
 //! What is wrong with one message below its header: its parts, its links and its files. A pure function of its octets.
 
+use std::collections::HashSet;
+
 use gatepost::author::Author;
-use gatepost::content::link::{Judgement, Link, Linked, Place, judge};
+use gatepost::content::link::{Judgement, Linked, judge};
 use gatepost::content::links_of;
 use gatepost::content::mime::{Leaf, walk};
-use gatepost::finding::Finding;
+use gatepost::finding::{Finding, Severity};
 use gatepost::header_section::HeaderSection;
 use gatepost::inspection::{Seen, failure};
 
@@ -26,22 +28,46 @@ pub fn inspect(message: &[u8], limits: Limits) -> Seen {
     }
     let linked = Linked { author_domain: Author::of(&section).ok().map(|author| author.domain) };
     let (mut files, mut links) = (Vec::new(), Judgement::default());
-    let mut budget = Budget::default();
+    let (mut budget, mut letter) = (Budget::default(), Letter::default());
     let structure = walk(message, limits, &mut |leaf| {
-        judge(&links_of(leaf), leaf.path, &linked, &mut links);
-        let file = as_file(leaf, &mut budget);
-        for found in &file.links {
-            judge(&[Link::new(&found.text, Place::File)], &found.location, &linked, &mut links);
+        let role = letter.role(leaf);
+        let read = links_of(leaf);
+        judge(&read.links, leaf.path, &linked, &mut links);
+        if let Some(cut) = read.cut {
+            // Long texts are attached by honest people; nobody reads letters of that length.
+            let severity = if role == Role::Body { Severity::Quarantine } else { Severity::Info };
+            links.unread(cut, severity, leaf.path);
+        }
+        let file = as_file(leaf, role, &mut budget);
+        for found in file.links {
+            judge(&[found.link], &found.location, &linked, &mut links);
         }
         files.extend(file.findings);
     });
-    let Judgement { findings: of_links, hosts, .. } = links;
+    let (of_links, hosts) = links.finish();
     Seen { findings: strictest(files.into_iter().chain(structure).chain(of_links).collect()), hosts }
 }
 
-fn as_file(leaf: &Leaf<'_>, budget: &mut Budget) -> Inspected {
+/// What of the message the mail program shows as the letter itself.
+#[derive(Debug, Default)]
+struct Letter {
+    /// Paths of messages that have shown a page.
+    messages: HashSet<String>,
+}
+
+impl Letter {
+    /// A page that is neither the first part nor one of several versions of the letter is shown by some programs and offered as
+    /// a file, to be opened in a browser, by others; and so is every page after the first.
+    fn role(&mut self, leaf: &Leaf<'_>) -> Role {
+        let is_page = leaf.declared == "text/html";
+        let is_first = !is_page || self.messages.insert(leaf.message.to_owned());
+        let is_letter = leaf.is_body_text() && is_first && (!is_page || leaf.is_of_letter);
+        if is_letter { Role::Body } else { Role::Attachment }
+    }
+}
+
+fn as_file(leaf: &Leaf<'_>, role: Role, budget: &mut Budget) -> Inspected {
     let names: Vec<FileName> = leaf.names.iter().map(|name| FileName::new(name)).collect();
-    let role = if leaf.is_body_text() { Role::Body } else { Role::Attachment };
     let location = &leaf.location();
     inspect_file(&File { location, names: &names, declared: leaf.declared, content: leaf.octets, role }, budget)
 }

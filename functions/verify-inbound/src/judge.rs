@@ -20,6 +20,7 @@ use gatepost::{
     impersonation::{Names, Sender},
     inspection::Seen,
     io::authentication::{Authenticator, Mail, session},
+    reply_to,
 };
 use tokio::time::Instant;
 
@@ -141,10 +142,11 @@ impl Judge {
         let Mail { section, author, .. } = *mail;
         let protected = &self.policy.protected_domains;
         let written = section.fields_named("Reply-To").next().map(|field| field.value);
-        let reply_to = written.and_then(|value| Author::parse(value).ok());
+        let reply_to: Vec<Domain> =
+            section.fields_named("Reply-To").flat_map(|field| reply_to::domains(field.value)).collect();
         let passes_dmarc = judgement.authentication.as_ref().is_some_and(|a| a.dmarc.result == DmarcResult::Pass);
         let is_from_list = section.fields_named("List-Id").next().is_some();
-        let sender = Sender { author, reply_to: reply_to.as_ref(), passes_dmarc, is_from_list };
+        let sender = Sender { author, reply_to: &reply_to, passes_dmarc, is_from_list };
         let names = Names::new(protected);
         let mut findings = display_name::findings(author, written, protected);
         findings.extend(names.of_sender(sender, &DomainList::embedded()));

@@ -5,9 +5,11 @@
 #[cfg(feature = "content")]
 mod boundary;
 #[cfg(feature = "content")]
-mod character_reference;
+pub mod character_reference;
 #[cfg(feature = "content")]
 mod charset;
+#[cfg(feature = "content")]
+pub mod data_url;
 #[cfg(feature = "content")]
 mod field_value;
 #[cfg(feature = "content")]
@@ -15,7 +17,7 @@ mod letter;
 #[cfg(feature = "content")]
 pub mod link;
 #[cfg(feature = "content")]
-mod markup;
+pub mod markup;
 #[cfg(feature = "content")]
 pub mod mime;
 #[cfg(feature = "content")]

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use gatepost::content::link::{Link, Place};
 use gatepost::finding::Severity;
 
 use super::budget::Limit;
@@ -11,8 +12,8 @@ use super::budget::Limit;
 pub(crate) struct Contents<'a> {
     pub(crate) remarks: Vec<Remark>,
     pub(crate) inner: Vec<Inner<'a>>,
-    /// Addresses as the file has them.
-    pub(crate) links: Vec<String>,
+    /// Addresses as the file has them: not normalised, and maybe no addresses at all.
+    pub(crate) links: Vec<Link>,
 }
 
 /// A finding without a place.
@@ -65,10 +66,10 @@ impl<'a> Contents<'a> {
     }
 
     /// Another mention of a link that is known says nothing new.
-    pub(crate) fn link(&mut self, text: impl Into<String>) {
-        let text = text.into();
-        if self.links.last() != Some(&text) {
-            self.links.push(text);
+    pub(crate) fn link(&mut self, text: impl AsRef<str>) {
+        let link = Link::new(text.as_ref(), Place::File);
+        if self.links.last() != Some(&link) {
+            self.links.push(link);
         }
     }
 }

@@ -17,6 +17,7 @@ mod tar;
 mod web;
 mod zip;
 
+use gatepost::content::link::Link;
 use gatepost::finding::{Finding, Severity};
 
 use self::{
@@ -24,6 +25,7 @@ use self::{
     contents::{Contents, Inner},
     kind::{Danger, Kind},
     name::{FileName, claimed_by_type},
+    web::Page,
     zip::Archive,
 };
 
@@ -58,13 +60,13 @@ pub struct File<'a> {
 #[derive(Debug, Default)]
 pub struct Inspected {
     pub findings: Vec<Finding>,
-    pub links: Vec<Link>,
+    pub links: Vec<FileLink>,
 }
 
-/// An address in a file, as the file has it: not normalised, and maybe no address at all.
+/// A link, and the file that it stands in.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Link {
-    pub text: String,
+pub struct FileLink {
+    pub link: Link,
     pub location: String,
 }
 
@@ -104,8 +106,8 @@ impl Look<'_, '_> {
                 inspected.findings.push(Finding::new("type_mismatch", Severity::Review, detail).at(location));
             }
         }
-        let link = |text| Link { text, location: location.to_owned() };
-        inspected.links.extend(contents.links.into_iter().map(link));
+        let placed = |link| FileLink { link, location: location.to_owned() };
+        inspected.links.extend(contents.links.into_iter().map(placed));
         for (number, inner) in (1..).zip(contents.inner) {
             look_at_inner(&inner, number, location, depth + 1, budget, inspected);
         }
@@ -132,6 +134,16 @@ impl Look<'_, '_> {
             contents.exceeded(Limit::Depth);
             return contents;
         }
+        let mut contents = self.contents_by_kind(budget);
+        // A browser opens a file by its name, whatever it holds.
+        if let Some(page) = self.page() {
+            page.read(octets, &mut contents);
+        }
+        contents
+    }
+
+    fn contents_by_kind(&self, budget: &mut Budget) -> Contents<'_> {
+        let octets = self.file.content;
         match self.kind {
             Some(Kind::Zip | Kind::JavaProgram | Kind::AndroidProgram) => zip_contents(octets, budget),
             Some(Kind::Tar) => tar::read(octets, budget),
@@ -153,7 +165,6 @@ impl Look<'_, '_> {
             Some(Kind::Rtf) => office::rtf::read(octets, budget),
             Some(Kind::Calendar) => calendar::read(octets, budget),
             None if office::flat::is_document(octets) => office::flat::read(octets),
-            Some(Kind::Svg | Kind::Html) | None if self.is_page() => web::read(self.kind, octets),
             None if self.is_table() => table_contents(octets),
             _ => Contents::default(),
         }
@@ -181,11 +192,20 @@ impl Look<'_, '_> {
         )
     }
 
-    /// What a browser opens, by content or else by name. Mail programs run nothing in the text that they show.
-    fn is_page(&self) -> bool {
-        let by_name =
-            || self.file.names.iter().any(|name| name.ends_in(&["htm", "html", "xhtml", "shtml", "xht", "svg"]));
-        self.file.role == Role::Attachment && (self.kind.is_some() || by_name() || self.file.declared == "text/html")
+    /// How a browser opens it, by its name, its declared type or what it holds. Mail programs run nothing in the text that they
+    /// show.
+    fn page(&self) -> Option<Page> {
+        let is_named = |endings: &[&str]| self.file.names.iter().any(|name| name.ends_in(endings));
+        let is_declared = |types: &[&str]| types.contains(&self.file.declared);
+        let is_drawing = self.kind == Some(Kind::Svg) || is_named(&["svg"]) || is_declared(&["image/svg+xml"]);
+        let is_html = matches!(self.kind, Some(Kind::Html | Kind::Svg))
+            || is_named(&["htm", "html", "xhtml", "shtml", "xht", "svg"])
+            || is_declared(&["text/html"]);
+        let is_xml = is_drawing
+            || is_named(&["xml", "xsl", "xslt", "xhtml", "xht", "rss", "atom", "mml"])
+            || is_declared(&["application/xhtml+xml", "text/xml", "application/xml"]);
+        let is_opened = self.file.role == Role::Attachment && (is_html || is_xml);
+        is_opened.then_some(Page { is_html, is_xml, is_drawing })
     }
 
     fn is_table(&self) -> bool {

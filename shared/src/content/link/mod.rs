@@ -2,6 +2,7 @@
 
 mod html;
 mod judgement;
+mod rewriter;
 mod script;
 mod services;
 mod shown;
@@ -9,7 +10,7 @@ mod target;
 mod text;
 
 pub use self::{
-    html::links_of_html,
+    html::{links_of_html, links_of_markup},
     judgement::{Judgement, Linked, judge},
     target::{Address, Target},
     text::{links_of_calendar, links_of_text},
@@ -32,6 +33,22 @@ pub struct Link {
     /// What the reader sees in its place, when that is a text.
     pub shown: String,
     pub place: Place,
+}
+
+/// The links of a text, and why they may not be all.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Read {
+    pub links: Vec<Link>,
+    pub cut: Option<Cut>,
+}
+
+/// What was not read to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cut {
+    /// The text is longer than what is read of one.
+    Text,
+    /// A tag has more attributes than are read of one.
+    Attributes,
 }
 
 /// What makes a program follow a link.

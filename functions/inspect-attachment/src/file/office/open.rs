@@ -11,7 +11,7 @@ use super::{
 use crate::file::{
     budget::{Budget, Limit, is_excessive},
     contents::Contents,
-    markup::{Piece, Tag, pieces},
+    markup::{Tag, tags},
     octets::{slice, text_of, u16_at, usize_at, utf16_text},
     zip::{Archive, Entry, Unpacked},
 };
@@ -162,8 +162,7 @@ fn part(path: &str, octets: &[u8], contents: &mut Contents<'_>) {
 
 /// A document without a macro that says it may have some was given another name.
 fn content_types(text: &str, contents: &mut Contents<'_>) {
-    for piece in pieces(text) {
-        let Piece::Tag(tag) = piece else { continue };
+    for tag in tags(text) {
         let content_type = tag.get("contenttype").unwrap_or_default().to_ascii_lowercase();
         if content_type.contains("macrosheet+xml") {
             macro_sheet(contents);
@@ -178,13 +177,8 @@ fn content_types(text: &str, contents: &mut Contents<'_>) {
 pub(crate) const MACRO_ENABLED: &str = "macro_enabled_document";
 
 fn external_link(text: &str, contents: &mut Contents<'_>) {
-    for piece in pieces(text) {
-        match piece {
-            Piece::Tag(tag) if tag.name == "ddelink" => {
-                linked_program(tag.get("ddeservice").unwrap_or_default(), contents);
-            }
-            _ => {}
-        }
+    for tag in tags(text).filter(|tag| tag.name == "ddelink") {
+        linked_program(tag.get("ddeservice").unwrap_or_default(), contents);
     }
 }
 
@@ -211,7 +205,7 @@ pub(super) fn has_dde_field(text: &str) -> bool {
         let name = tag.split(|c: char| c.is_whitespace() || c == '/').next().unwrap_or_default();
         if name.ends_with("instrText") {
             instruction.push_str(text.split('<').next().unwrap_or_default());
-        } else if name.ends_with("fldSimple") && pieces(&format!("<{tag}>")).any(|piece| is_dde_instruction(&piece)) {
+        } else if name.ends_with("fldSimple") && tags(&format!("<{tag}>")).any(|tag| is_dde_instruction(&tag)) {
             return true;
         } else if name.ends_with("fldChar")
             && (tag.contains("begin") || tag.contains("separate") || tag.contains("end"))
@@ -226,8 +220,8 @@ pub(super) fn has_dde_field(text: &str) -> bool {
     is_dde(&instruction)
 }
 
-fn is_dde_instruction(piece: &Piece<'_>) -> bool {
-    matches!(piece, Piece::Tag(tag) if tag.get("instr").is_some_and(is_dde))
+fn is_dde_instruction(tag: &Tag) -> bool {
+    tag.get("instr").is_some_and(is_dde)
 }
 
 fn is_dde(instruction: &str) -> bool {
@@ -236,16 +230,12 @@ fn is_dde(instruction: &str) -> bool {
 }
 
 fn relationships(text: &str, contents: &mut Contents<'_>) {
-    for piece in pieces(text) {
-        if let Piece::Tag(tag) = piece
-            && tag.name == "relationship"
-        {
-            relationship(&tag, contents);
-        }
+    for tag in tags(text).filter(|tag| tag.name == "relationship") {
+        relationship(&tag, contents);
     }
 }
 
-fn relationship(tag: &Tag<'_>, contents: &mut Contents<'_>) {
+fn relationship(tag: &Tag, contents: &mut Contents<'_>) {
     let kind = tag.get("type").and_then(|kind| kind.rsplit('/').next()).unwrap_or_default().to_ascii_lowercase();
     let target = tag.get("target").unwrap_or_default();
     let is_external = tag.get("targetmode").is_some_and(|mode| mode.eq_ignore_ascii_case("External"));
