@@ -249,6 +249,42 @@ mod tests {
     }
 
     #[test]
+    fn hosts_that_a_reader_is_led_to_come_before_those_of_pictures() {
+        let pictures: String = (0..300).map(|n| format!("<img src=https://{n}.pictures.example/a.png>")).collect();
+        let html = format!("{pictures}<a href=https://shop.example/>Shop</a>");
+        let seen = inspect(&mail(&[("Content-Type: text/html", html.as_bytes())]), Limits::DEFAULT);
+        assert_eq!(seen.hosts.first().map(String::as_str), Some("shop.example"));
+        assert_eq!((seen.hosts.len(), seen.findings.len()), (200, 0));
+        let links: String = (0..300).map(|n| format!("<a href=https://{n}.shop.example/>a</a>")).collect();
+        assert_eq!(codes(&mail(&[("Content-Type: text/html", links.as_bytes())])), ["review link_limit_exceeded"]);
+    }
+
+    #[test]
+    fn a_text_that_is_not_read_to_its_end_is_said() {
+        let long = "word ".repeat((8 << 20) / 5 + 1);
+        for (fields, expected) in [
+            ("Content-Type: text/plain", &["quarantine link_limit_exceeded"][..]),
+            ("Content-Type: text/csv; name=a.csv", &["info link_limit_exceeded"]),
+        ] {
+            assert_eq!(codes(&mail(&[(fields, long.as_bytes())])), expected, "{fields}");
+        }
+    }
+
+    #[test]
+    fn pages_beside_the_letter_are_files() {
+        let page = ("Content-Type: text/html", &b"<html><script>location='http://a.example/'</script>"[..]);
+        let letter = ("Content-Type: text/html", &b"<p>Hello Bob"[..]);
+        let inner = mail_with_boundary("inner", &[]);
+        let kept = ["quarantine page_redirect", "review html_script"];
+        assert_eq!(codes(&mail(&[page])), kept, "behind a text");
+        assert_eq!(codes(&mail(&[letter, page])), kept, "behind a page");
+        let alone = [&b"From: ann@example.com\r\nContent-Type: text/html\r\n\r\n"[..], page.1].concat();
+        assert_eq!(codes(&alone), [""; 0], "the letter itself");
+        let attached = mail(&[("Content-Type: message/rfc822", &alone), ("Content-Type: message/rfc822", &inner)]);
+        assert_eq!(codes(&attached), [""; 0], "the letter of an attached message");
+    }
+
+    #[test]
     fn what_lies_beyond_the_limits_is_a_finding() {
         let part = ("Content-Type: text/plain", &b"a"[..]);
         for (parts, expected) in [(998, &[][..]), (999, &["quarantine mime_limit_exceeded"])] {

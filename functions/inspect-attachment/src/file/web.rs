@@ -184,11 +184,10 @@ fn smuggles(contents: &mut Contents<'_>) {
 
 /// `0; url=..`
 fn refresh(content: &str, contents: &mut Contents<'_>) {
-    let Some((_, target)) = content.split_once([';', ',']) else { return };
-    let target = target.trim();
-    let target = target.split_once('=').map_or(target, |(_, target)| target).trim_matches(['"', '\'', ' ']);
-    contents.remark("page_redirect", Severity::Quarantine, "the page leads to another address as soon as it is opened");
-    contents.link(address(target));
+    if content.contains([';', ',']) {
+        let detail = "the page leads to another address as soon as it is opened";
+        contents.remark("page_redirect", Severity::Quarantine, detail);
+    }
 }
 
 impl Scripts {
