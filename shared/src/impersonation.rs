@@ -164,8 +164,14 @@ fn is_dressed_as(host: &Domain, own: &Domain) -> bool {
     is_dressed && !is_at_or_under(host, own.as_str()) && host.split('.').count() > own.labels().count() + 1
 }
 
+/// `alerts.example.com` and `replies.example.com` too: the same name stands in front of the same end.
 fn are_related(one: &Domain, other: &Domain) -> bool {
-    is_at_or_under(one.as_str(), other.as_str()) || is_at_or_under(other.as_str(), one.as_str())
+    let registered = |domain: &Domain| {
+        let labels: Vec<&str> = domain.labels().collect();
+        let first = labels.iter().rposition(|label| *label == name_of(domain)).unwrap_or_default();
+        labels.get(first..).unwrap_or_default().join(".")
+    };
+    registered(one) == registered(other)
 }
 
 #[cfg(test)]
@@ -210,6 +216,8 @@ mod tests {
             ("Ann Lee", "gmail.com", Some("gmail.com")),
             ("Ann Lee", "gmail.com", Some("yahoo.com")),
             ("Ann Lee", "news.contoso.example", Some("contoso.example")),
+            ("Ann Lee", "alerts.contoso.example", Some("talk2.contoso.example")),
+            ("Ann Lee", "alerts.contoso.co.uk", Some("talk2.contoso.co.uk")),
             ("Ann Lee", "contoso.example", Some("helpdesk.example")),
         ] {
             assert_eq!(codes(name, domain, reply_to, false), [""; 0], "{name} {domain} {reply_to:?}");
@@ -227,6 +235,7 @@ mod tests {
             ("Your \u{440}aypal account", "contoso.example", None, false, "quarantine display_name_claims_brand"),
             ("", "fabrikam.example", Some("fabrikan.example"), true, "quarantine reply_to_look_alike"),
             ("", "contoso.example", Some("contosso.example"), true, "quarantine reply_to_look_alike"),
+            ("", "contoso.co.uk", Some("contosso.co.uk"), true, "quarantine reply_to_look_alike"),
             ("", "contoso.example", Some("gmail.com"), true, "review reply_to_free_mail"),
             ("", "contoso.example", Some("contoso.example contosso.example"), true, "quarantine reply_to_look_alike"),
             ("", "contoso.example", Some("contoso.example gmail.com"), true, "review reply_to_free_mail"),

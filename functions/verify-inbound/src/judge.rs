@@ -227,18 +227,21 @@ const AT_MOST_ONCE: [&str; 15] = [
     "Content-ID",
 ];
 
-/// Two that say the same are a fault of a program, and nobody is misled.
+/// Two that say the same are a fault of a program, and nobody is misled. Two Reply-To show nobody another message, and each of
+/// their mailboxes is judged.
 fn duplicate_field(section: &HeaderSection<'_>) -> Option<Finding> {
     let differ = |name: &str| {
         let mut values = section.fields_named(name).map(|field| field.value.trim_ascii());
         let first = values.next();
         values.any(|value| Some(value) != first)
     };
+    let misleads = |name: &str| name != "Reply-To" && differ(name);
     let is_twice = |name: &&str| 1 < section.fields_named(name).count();
-    let name = AT_MOST_ONCE.into_iter().find(|name| differ(name)).or(AT_MOST_ONCE.into_iter().find(is_twice))?;
-    let (severity, so) = match differ(name) {
-        true => (Severity::Quarantine, "so that readers see different messages"),
-        false => (Severity::Review, "and says the same each time"),
+    let name = AT_MOST_ONCE.into_iter().find(|name| misleads(name)).or(AT_MOST_ONCE.into_iter().find(is_twice))?;
+    let (severity, so) = match (misleads(name), differ(name)) {
+        (true, _) => (Severity::Quarantine, "so that readers see different messages"),
+        (false, true) => (Severity::Review, "so that replies go to different people"),
+        (false, false) => (Severity::Review, "and says the same each time"),
     };
     Some(Finding::new("duplicate_field", severity, format!("{name} occurs more than once, {so}.")))
 }
