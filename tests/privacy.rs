@@ -9,6 +9,9 @@ use crate::{
     table,
 };
 
+/// An end user of a caller.
+const CLIENT_IP: &str = "203.0.113.78";
+
 /// Stands where a name would.
 const CANARY: &str = "zanzibar";
 
@@ -36,6 +39,18 @@ async fn send_all(stack: &Stack, flow: &str, status: u16) {
     stack.validate(json!({"email": CANARY, "flow": CANARY})).await.expect_status(400);
     stack.send("POST", "/v1/validate", &[("x-api-key", CANARY)], CANARY).await.expect_status(401);
     let key = ("x-api-key", stack.api_key.as_str());
+    let jwt = ["eyJhbGciOiJub25lIn0", CANARY, CANARY].join(".");
+    let bearer = format!("Bearer {jwt}");
+    stack.send("POST", "/v1/validate", &[("authorization", &bearer)], CANARY).await.expect_status(401);
+    let path = format!("/v1/validate?{CANARY}={CANARY}");
+    let of_the_client = ["user-agent", "referer", "cookie", "x-forwarded-for", "x-request-id", CANARY];
+    let fields: Vec<_> = of_the_client
+        .into_iter()
+        .map(|name| (name, CANARY))
+        .chain([key, ("content-type", "application/json")])
+        .collect();
+    let question = json!({"email": format!("{CANARY}@example.com"), "flow": flow, "client_ip": CLIENT_IP});
+    stack.send("POST", &path, &fields, question.to_string()).await.expect_status(status);
     for subject in ["CANARY@example.com", "CANARY%40example.com", "%22CANARY%22@example.com", "CANARY", "CANARY%"] {
         let subject = subject.replace("CANARY", CANARY);
         let path = format!("/v1/domains/{subject}/posture");
@@ -66,7 +81,7 @@ async fn an_address_is_logged_by_its_domain_and_a_keyed_hash_and_kept_nowhere_al
     send_all(&stack, "login", 503).await;
     stack.send("POST", "/local/scan", &[], "").await.expect_status(503);
     let log = std::fs::read_to_string(path).expect("a log");
-    assert!(!log.contains(CANARY), "{log}");
+    assert!(!log.contains(CANARY) && !log.contains(CLIENT_IP), "{log}");
     let lines: Vec<Value> = log.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
     let of_domain = |line: &&Value| line["domain"] == "example.com" && line["verdict"].is_string();
     let hashed = lines.iter().filter(of_domain).filter_map(|line| line["address.hash"].as_str());
