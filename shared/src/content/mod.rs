@@ -55,5 +55,5 @@ pub const FINDING_CODES: &[(&str, &str)] = &[
     ("link_redirector", "a link leads through a well-known site to another one"),
     ("link_open_hosting", "a link leads to a page that anybody can put under a well-known name"),
     ("link_unknown_top_level", "a link leads to a top-level domain that does not exist"),
-    ("link_limit_exceeded", "more links than are looked at"),
+    ("link_limit_exceeded", "more links, or longer texts, than are looked at"),
 ];

@@ -115,6 +115,7 @@ fn whole_groups<'r>(raw: &'r [u8], octets: &mut Vec<u8>) -> &'r [u8] {
 /// What stands for no sextet: the highest bit tells it apart.
 const NONE: u8 = 0x80;
 
+#[expect(clippy::indexing_slicing, reason = "evaluated by the compiler, which would say so")]
 const SEXTETS: [u8; 256] = {
     let mut sextets = [NONE; 256];
     let alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
