@@ -1,9 +1,9 @@
 //! What is wrong with one message below its header: its parts, its links and its files. A pure function of its octets.
 
 use gatepost::author::Author;
-use gatepost::content::link::{Judgement, Link, Linked, Place, judge};
-use gatepost::content::links_of;
+use gatepost::content::link::{Judgement, Linked, judge};
 use gatepost::content::mime::{Leaf, walk};
+use gatepost::content::{links_of, unread_text};
 use gatepost::finding::Finding;
 use gatepost::header_section::HeaderSection;
 use gatepost::inspection::{Seen, failure};
@@ -31,9 +31,10 @@ pub fn inspect(message: &[u8], limits: Limits) -> Seen {
         judge(&links_of(leaf), leaf.path, &linked, &mut links);
         let file = as_file(leaf, &mut budget);
         for found in &file.links {
-            judge(&[Link::new(&found.text, Place::File)], &found.location, &linked, &mut links);
+            judge(std::slice::from_ref(&found.link), &found.location, &linked, &mut links);
         }
         files.extend(file.findings);
+        files.extend(unread_text(leaf));
     });
     let Judgement { findings: of_links, hosts, .. } = links;
     Seen { findings: strictest(files.into_iter().chain(structure).chain(of_links).collect()), hosts }

@@ -1,10 +1,11 @@
 //! The links of one part: of a letter, an invitation, or a text that is attached.
 
 use super::{
-    charset,
+    charset::{self, MAX_TEXT_OCTETS},
     link::{Link, Place, links_of_calendar, links_of_html, links_of_text},
     mime::Leaf,
 };
+use crate::finding::{Finding, Severity};
 
 /// The links that a mail program, or the program that opens the file, would see in a part that is a text.
 #[must_use]
@@ -16,6 +17,17 @@ pub fn links_of(leaf: &Leaf<'_>) -> Vec<Link> {
         Some(Kind::Plain) => links_of_text(&text(), Place::Text),
         None => Vec::new(),
     }
+}
+
+/// What is said of a text that is longer than is read for links: the reader of a letter sees the rest, while few look for it in a
+/// file of text.
+#[must_use]
+pub fn unread_text(leaf: &Leaf<'_>) -> Option<Finding> {
+    let kind = Kind::of(leaf).filter(|_| MAX_TEXT_OCTETS < leaf.octets.len())?;
+    let is_shown = leaf.is_body_text() || matches!(kind, Kind::Html | Kind::Calendar);
+    let severity = if is_shown { Severity::Review } else { Severity::Info };
+    let detail = format!("The text is longer than {} MB; links beyond that were not looked at.", MAX_TEXT_OCTETS >> 20);
+    Some(Finding::new("text_limit_exceeded", severity, detail).at(leaf.location()))
 }
 
 enum Kind {

@@ -24,11 +24,15 @@ mod transfer_encoding;
 mod uuencoded;
 
 #[cfg(feature = "content")]
-pub use self::{charset::decoded as text_of, letter::links_of};
+pub use self::{
+    charset::decoded as text_of,
+    letter::{links_of, unread_text},
+};
 
 /// Codes of the findings that this folder makes, with the README's words.
 pub const FINDING_CODES: &[(&str, &str)] = &[
     ("mime_limit_exceeded", "more parts, names, levels or octets than are looked at; the detail names the limit"),
+    ("text_limit_exceeded", "a text is longer than is read for links"),
     ("mime_boundary_ambiguous", "mail programs cut the message into different parts"),
     ("mime_duplicate_field", "a part has two different types, encodings or dispositions"),
     ("mime_header_ambiguous", "a header field of a part ends in different places for different programs"),

@@ -79,6 +79,8 @@ pub struct Judgement {
     /// Names, not addresses; in the order of the message.
     pub hosts: Vec<String>,
     seen: HashSet<Link>,
+    /// How many of them stand in attached files.
+    in_files: usize,
     targets: HashSet<String>,
     /// Addresses that the text of the letter shows as they are.
     shown_ips: HashSet<IpAddr>,
@@ -97,16 +99,21 @@ struct Case<'l> {
 /// Judges the links of the part `path`. Each link counts once in a message.
 pub fn judge(links: &[Link], path: &str, linked: &Linked, into: &mut Judgement) {
     for link in links {
-        if MAX_LINKS <= into.seen.len() && !into.seen.contains(link) {
+        let is_in_file = link.place == Place::File;
+        let known = if is_in_file { into.in_files } else { into.seen.len() - into.in_files };
+        if MAX_LINKS <= known && !into.seen.contains(link) {
             let detail =
                 format!("The message has more than {MAX_LINKS} different links; the others were not looked at.");
-            into.add("link_limit_exceeded", Severity::Quarantine, detail, path.to_owned());
+            // No letter has so many, but honest tables do.
+            let severity = if is_in_file { Severity::Review } else { Severity::Quarantine };
+            into.add("link_limit_exceeded", severity, detail, path.to_owned());
             return;
         }
         // What an attached page has as a link, the reader of the file found as an address too.
-        let is_known = link.place == Place::File && into.targets.contains(&link.target);
+        let is_known = is_in_file && into.targets.contains(&link.target);
         into.targets.insert(link.target.clone());
         if !is_known && into.seen.insert(link.clone()) {
+            into.in_files += usize::from(is_in_file);
             Case { link, path, linked }.judge(into);
         }
     }
