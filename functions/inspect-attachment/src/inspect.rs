@@ -4,9 +4,9 @@ use std::collections::HashSet;
 
 use gatepost::author::Author;
 use gatepost::content::link::{Judgement, Linked, judge};
-use gatepost::content::links_of;
 use gatepost::content::mime::{Leaf, walk};
-use gatepost::finding::{Finding, Severity};
+use gatepost::content::{links_of, unread_text};
+use gatepost::finding::Finding;
 use gatepost::header_section::HeaderSection;
 use gatepost::inspection::{Seen, failure};
 
@@ -33,16 +33,15 @@ pub fn inspect(message: &[u8], limits: Limits) -> Seen {
         let role = letter.role(leaf);
         let read = links_of(leaf);
         judge(&read.links, leaf.path, &linked, &mut links);
-        if let Some(cut) = read.cut {
-            // Long texts are attached by honest people; nobody reads letters of that length.
-            let severity = if role == Role::Body { Severity::Quarantine } else { Severity::Info };
-            links.unread(cut, severity, leaf.path);
+        if read.is_cut {
+            links.unread(leaf.path);
         }
         let file = as_file(leaf, role, &mut budget);
         for found in file.links {
             judge(&[found.link], &found.location, &linked, &mut links);
         }
         files.extend(file.findings);
+        files.extend(unread_text(leaf));
     });
     let (of_links, hosts) = links.finish();
     Seen { findings: strictest(files.into_iter().chain(structure).chain(of_links).collect()), hosts }
@@ -257,17 +256,6 @@ mod tests {
         assert_eq!((seen.hosts.len(), seen.findings.len()), (200, 0));
         let links: String = (0..300).map(|n| format!("<a href=https://{n}.shop.example/>a</a>")).collect();
         assert_eq!(codes(&mail(&[("Content-Type: text/html", links.as_bytes())])), ["review link_limit_exceeded"]);
-    }
-
-    #[test]
-    fn a_text_that_is_not_read_to_its_end_is_said() {
-        let long = "word ".repeat((8 << 20) / 5 + 1);
-        for (fields, expected) in [
-            ("Content-Type: text/plain", &["quarantine link_limit_exceeded"][..]),
-            ("Content-Type: text/csv; name=a.csv", &["info link_limit_exceeded"]),
-        ] {
-            assert_eq!(codes(&mail(&[(fields, long.as_bytes())])), expected, "{fields}");
-        }
     }
 
     #[test]

@@ -1,10 +1,11 @@
 //! The links of one part: of a letter, an invitation, or a text that is attached.
 
 use super::{
-    charset,
-    link::{Cut, Place, Read, links_of_calendar, links_of_html, links_of_text},
+    charset::{self, MAX_TEXT_OCTETS},
+    link::{Place, Read, links_of_calendar, links_of_html, links_of_text},
     mime::Leaf,
 };
+use crate::finding::{Finding, Severity};
 
 /// The links that a mail program, or the program that opens the file, would see in a part that is a text.
 #[must_use]
@@ -20,14 +21,32 @@ pub fn links_of(leaf: &Leaf<'_>) -> Read {
             Kind::Html => {
                 let page = links_of_html(&text);
                 read.links.extend(page.links);
-                read.cut = page.cut;
+                read.is_cut = page.is_cut;
             }
             Kind::Calendar => read.links.extend(links_of_calendar(&text)),
             Kind::Plain => read.links.extend(links_of_text(&text, Place::Text)),
         }
     }
-    let is_whole = leaf.octets.len() <= charset::MAX_TEXT_OCTETS;
-    Read { cut: read.cut.or((!is_whole).then_some(Cut::Text)), ..read }
+    read
+}
+
+/// What is said of a text that is longer than is read for links: the reader of a letter sees the rest, while few look for it in a
+/// file of text.
+#[must_use]
+pub fn unread_text(leaf: &Leaf<'_>) -> Option<Finding> {
+    let kinds = Kind::of(leaf);
+    if kinds.is_empty() || leaf.octets.len() <= MAX_TEXT_OCTETS {
+        return None;
+    }
+    let severity = if leaf.is_body_text() {
+        Severity::Quarantine
+    } else if kinds.iter().any(|kind| matches!(kind, Kind::Html | Kind::Calendar)) {
+        Severity::Review
+    } else {
+        Severity::Info
+    };
+    let detail = format!("The text is longer than {} MB; links beyond that were not looked at.", MAX_TEXT_OCTETS >> 20);
+    Some(Finding::new("text_limit_exceeded", severity, detail).at(leaf.location()))
 }
 
 enum Kind {

@@ -6,6 +6,7 @@ mod compressed;
 mod contents;
 pub mod kind;
 mod markup;
+mod message;
 pub mod name;
 mod octets;
 mod office;
@@ -13,7 +14,10 @@ mod one_note;
 mod pdf;
 mod rar;
 mod seven_zip;
+mod signed;
+mod table;
 mod tar;
+mod tnef;
 mod web;
 mod zip;
 
@@ -98,7 +102,7 @@ impl Look<'_, '_> {
         let is_macro_free =
             self.file.names.iter().any(|name| name.ends_in(&["docx", "xlsx", "pptx", "dotx", "xltx", "potx"]));
         for remark in contents.remarks {
-            if remark.code != office::open::MACRO_ENABLED {
+            if remark.code != office::parts::MACRO_ENABLED {
                 inspected.findings.push(Finding::new(remark.code, remark.severity, remark.detail).at(location));
             } else if is_macro_free {
                 let detail =
@@ -127,7 +131,6 @@ impl Look<'_, '_> {
 
     /// What the reader of its format finds.
     fn contents(&self, depth: usize, budget: &mut Budget) -> Contents<'_> {
-        let octets = self.file.content;
         // A page may hold a page, too, in a frame.
         if MAX_DEPTH + usize::from(!self.is_container()) < depth {
             let mut contents = Contents::default();
@@ -137,20 +140,18 @@ impl Look<'_, '_> {
         let mut contents = self.contents_by_kind(budget);
         // A browser opens a file by its name, whatever it holds.
         if let Some(page) = self.page() {
-            page.read(octets, &mut contents);
+            page.read(self.file.content, &mut contents);
         }
         contents
     }
 
     fn contents_by_kind(&self, budget: &mut Budget) -> Contents<'_> {
         let octets = self.file.content;
-        match self.kind {
+        let kind = if self.file.declared == "message/rfc822" { Some(Kind::Message) } else { self.kind };
+        match kind {
             Some(Kind::Zip | Kind::JavaProgram | Kind::AndroidProgram) => zip_contents(octets, budget),
             Some(Kind::Tar) => tar::read(octets, budget),
-            Some(kind @ (Kind::Gzip | Kind::Bzip2 | Kind::Xz)) => {
-                let name = self.file.names.first().map(FileName::shown).unwrap_or_default();
-                compressed::read(kind, octets, &name, budget)
-            }
+            Some(kind @ (Kind::Gzip | Kind::Bzip2 | Kind::Xz)) => compressed::read(kind, octets, &self.name(), budget),
             Some(Kind::SevenZip) => seven_zip::read(octets, budget),
             Some(Kind::Rar) => rar::read(octets, budget),
             Some(Kind::Cabinet) => rar::read_cabinet(octets, budget),
@@ -164,10 +165,31 @@ impl Look<'_, '_> {
             Some(Kind::Pdf) => pdf::read(octets, budget),
             Some(Kind::Rtf) => office::rtf::read(octets, budget),
             Some(Kind::Calendar) => calendar::read(octets, budget),
+            Some(Kind::Tnef) => tnef::read(octets, budget),
+            Some(Kind::SignedMessage) => signed::read(octets, &self.name(), budget),
+            Some(Kind::EncryptedMessage) => signed::encrypted(),
+            Some(Kind::Message) if self.is_mail() => message::read(octets, budget),
+            None if self.is_zip_by_name() && zip::has_directory(octets) => zip_contents(octets, budget),
             None if office::flat::is_document(octets) => office::flat::read(octets),
-            None if self.is_table() => table_contents(octets),
+            None if self.is_table() => table::read(octets),
             _ => Contents::default(),
         }
+    }
+
+    fn name(&self) -> String {
+        self.file.names.first().map(FileName::shown).unwrap_or_default()
+    }
+
+    /// A text with a header is opened as a text under a name of one, and mail programs do not open the text that they show.
+    fn is_mail(&self) -> bool {
+        let is_text = |name: &FileName| name.ends_in(&["txt", "log", "md", "csv", "htm", "html", "ics", "vcf"]);
+        let is_named = !self.file.names.is_empty() && self.file.names.iter().all(is_text);
+        self.file.role == Role::Attachment && !is_named
+    }
+
+    /// Programs look for the directory of an archive at its end, whatever stands in front.
+    fn is_zip_by_name(&self) -> bool {
+        self.file.names.iter().any(|name| name.claims().is_some_and(|claim| claim.contains(&Some(Kind::Zip))))
     }
 
     fn is_container(&self) -> bool {
@@ -188,6 +210,9 @@ impl Look<'_, '_> {
                     | Kind::OneNote
                     | Kind::Pdf
                     | Kind::Rtf
+                    | Kind::Message
+                    | Kind::Tnef
+                    | Kind::SignedMessage
             )
         )
     }
@@ -209,7 +234,8 @@ impl Look<'_, '_> {
     }
 
     fn is_table(&self) -> bool {
-        self.file.names.iter().any(|name| name.ends_in(&["csv", "tsv", "slk", "txt"]))
+        let by_type = ["text/csv", "text/tab-separated-values", "application/vnd.ms-excel"];
+        self.file.names.iter().any(|name| name.ends_in(table::EXTENSIONS)) || by_type.contains(&self.file.declared)
     }
 
     /// The strictest thing that name or content does when opened, and in words how we know.
@@ -301,30 +327,18 @@ fn look_at_inner(
     let shown = names.first().map_or_else(|| format!("({number})"), FileName::shown);
     let location: String = format!("{outer}/{shown}").chars().take(MAX_LOCATION).collect();
     let content = inner.content.as_deref().unwrap_or_default();
-    let file = File { location: &location, names: &names, declared: "", content, role: Role::Attachment };
+    let file = File { location: &location, names: &names, declared: &inner.declared, content, role: inner.role };
     let look = Look { file: &file, kind: Kind::of(content), is_known: inner.content.is_some() };
     look.into(depth, budget, inspected);
 }
 
 fn zip_contents<'a>(octets: &'a [u8], budget: &mut Budget) -> Contents<'a> {
     let archive = Archive::parse(octets);
-    if office::open::is_document(&archive) { office::open::read(&archive, budget) } else { zip::read(&archive, budget) }
-}
-
-/// A cell that Excel takes for a call of another program: `=program|'arguments'!cell`.
-fn table_contents<'a>(octets: &[u8]) -> Contents<'a> {
-    let mut contents = Contents::default();
-    let text = octets::text_of(octets);
-    let cells = text.split([',', ';', '\t', '\n', '\r']).map(|cell| cell.trim_start_matches([' ', '"']));
-    for cell in cells.filter(|cell| cell.starts_with(['=', '+', '-', '@'])) {
-        if let Some((program, topic)) = cell.split_once('|')
-            && topic.contains('!')
-        {
-            let program = program.trim_start_matches(['=', '+', '-', '@', ' ']);
-            let program = program.rsplit(|c: char| !c.is_ascii_alphanumeric() && !matches!(c, '.' | '\\' | '/')).next();
-            office::binary::linked_program(program.unwrap_or_default(), &mut contents);
-        }
-    }
+    let mut contents = match office::open::is_document(&archive) {
+        true => office::open::read(&archive, budget),
+        false => zip::read(&archive, budget),
+    };
+    zip::read_ambiguous(&archive, budget, &mut contents);
     contents
 }
 

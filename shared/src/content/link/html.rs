@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::{
     super::markup::{Piece, Pieces, Reading, Tag},
-    Asks, Cut, Link, MAX_LINKS, MAX_SHOWN_CHARACTERS, MAX_TARGET_OCTETS, Place, Read, links_of_text,
+    Asks, Link, MAX_LINKS, MAX_SHOWN_CHARACTERS, MAX_TARGET_OCTETS, Place, Read, links_of_text,
 };
 use crate::content::character_reference::resolved;
 
@@ -27,7 +27,7 @@ pub fn links_of_markup(text: &str, readings: &[Reading]) -> Read {
         document.read(text, Depth::Document);
         document.end_anchor();
         document.end_form();
-        found.cut = found.cut.or(document.cut);
+        found.is_cut |= document.is_cut;
         let known: HashSet<Link> = found.links.iter().cloned().collect();
         found.links.extend(document.links.into_iter().filter(|link| !known.contains(link)));
     }
@@ -45,7 +45,7 @@ enum Depth {
 struct Document {
     reading: Reading,
     links: Vec<Link>,
-    cut: Option<Cut>,
+    is_cut: bool,
     anchor: Option<Link>,
     form: Option<(String, Asks)>,
     base: Option<String>,
@@ -53,7 +53,7 @@ struct Document {
 
 impl Document {
     fn new(reading: Reading) -> Self {
-        Self { reading, links: Vec::new(), cut: None, anchor: None, form: None, base: None }
+        Self { reading, links: Vec::new(), is_cut: false, anchor: None, form: None, base: None }
     }
 
     fn read(&mut self, html: &str, depth: Depth) {
@@ -77,7 +77,7 @@ impl Document {
     }
 
     fn open(&mut self, tag: &Tag<'_>, depth: Depth) {
-        self.cut = self.cut.or(tag.is_cut.then_some(Cut::Attributes));
+        self.is_cut |= tag.is_cut;
         match tag.name.as_str() {
             "a" => {
                 self.end_anchor();

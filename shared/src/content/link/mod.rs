@@ -35,20 +35,12 @@ pub struct Link {
     pub place: Place,
 }
 
-/// The links of a text, and why they may not be all.
+/// The links of a text.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Read {
     pub links: Vec<Link>,
-    pub cut: Option<Cut>,
-}
-
-/// What was not read to its end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Cut {
-    /// The text is longer than what is read of one.
-    Text,
     /// A tag has more attributes than are read of one.
-    Attributes,
+    pub is_cut: bool,
 }
 
 /// What makes a program follow a link.

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::file::{
     contents::Contents,
-    markup::{Tag, tags},
+    markup::{Piece, Tag, pieces},
     octets::text_of,
 };
 
@@ -24,8 +24,10 @@ pub(crate) fn is_document(octets: &[u8]) -> bool {
 
 pub(crate) fn read(octets: &[u8]) -> Contents<'static> {
     let (mut contents, text) = (Contents::default(), text_of(octets));
-    for tag in tags(&text) {
-        judge(&tag, &mut contents);
+    for piece in pieces(&text) {
+        if let Piece::Tag(tag) = piece {
+            judge(&tag, &mut contents);
+        }
     }
     if has_dde_field(&text) {
         dde(&mut contents);
@@ -33,7 +35,7 @@ pub(crate) fn read(octets: &[u8]) -> Contents<'static> {
     contents
 }
 
-fn judge(tag: &Tag, contents: &mut Contents<'_>) {
+fn judge(tag: &Tag<'_>, contents: &mut Contents<'_>) {
     let name = tag.get("name").unwrap_or_default().to_ascii_lowercase();
     match tag.name.as_str() {
         "bindata" if name.ends_with("editdata.mso") => macros(Project::Code, contents),

@@ -4,6 +4,7 @@
 mod archives;
 pub(crate) mod build;
 mod honest;
+mod messages;
 mod office;
 mod pages;
 mod pdf;

@@ -9,14 +9,14 @@ use std::{
 };
 
 use super::{
-    Asks, Cut, Link, MAX_LINKS, Place, Target,
+    Asks, Link, MAX_LINKS, Place, Target,
     rewriter::MAX_WRAPS,
     services::{Service, service},
     shown::is_reserved,
     target::Address,
 };
 use crate::{
-    content::{charset::MAX_TEXT_OCTETS, markup::MAX_ATTRIBUTES, mime},
+    content::{markup::MAX_ATTRIBUTES, mime},
     finding::{Finding, Severity},
     impersonation::MAX_HOSTS,
 };
@@ -40,6 +40,8 @@ pub struct Judgement {
     /// Those that only pictures are of.
     other_hosts: Vec<String>,
     seen: HashSet<Link>,
+    /// How many of them stand in attached files.
+    in_files: usize,
     targets: HashSet<String>,
     /// Addresses that the text of the letter shows as they are.
     shown_ips: HashSet<IpAddr>,
@@ -60,16 +62,21 @@ struct Case<'l> {
 /// Judges the links of the part `path`. Each link counts once in a message.
 pub fn judge(links: &[Link], path: &str, linked: &Linked, into: &mut Judgement) {
     for link in links {
-        if MAX_LINKS <= into.seen.len() && !into.seen.contains(link) {
+        let is_in_file = link.place == Place::File;
+        let known = if is_in_file { into.in_files } else { into.seen.len() - into.in_files };
+        if MAX_LINKS <= known && !into.seen.contains(link) {
             let detail =
                 format!("The message has more than {MAX_LINKS} different links; the others were not looked at.");
-            into.add("link_limit_exceeded", Severity::Quarantine, detail, path.to_owned());
+            // No letter has so many, but honest tables do.
+            let severity = if is_in_file { Severity::Review } else { Severity::Quarantine };
+            into.add("link_limit_exceeded", severity, detail, path.to_owned());
             return;
         }
         // What an attached page has as a link, the reader of the file found as an address too.
-        let is_known = link.place == Place::File && into.targets.contains(&link.target);
+        let is_known = is_in_file && into.targets.contains(&link.target);
         into.targets.insert(link.target.clone());
         if !is_known && into.seen.insert(link.clone()) {
+            into.in_files += usize::from(is_in_file);
             Case { link, path, linked, wraps: 0 }.judge(into);
         }
     }
@@ -92,15 +99,10 @@ impl Judgement {
         }
     }
 
-    /// The text at `location` was not read to its end.
-    pub fn unread(&mut self, cut: Cut, severity: Severity, location: &str) {
-        let detail = match cut {
-            Cut::Text => {
-                format!("The text is longer than {} MB; what lies beyond was not read.", MAX_TEXT_OCTETS >> 20)
-            }
-            Cut::Attributes => format!("A tag has more than {MAX_ATTRIBUTES} attributes; the others were not read."),
-        };
-        self.add("link_limit_exceeded", severity, detail, location.to_owned());
+    /// A tag at `location` was not read to its end.
+    pub fn unread(&mut self, location: &str) {
+        let detail = format!("A tag has more than {MAX_ATTRIBUTES} attributes; the others were not read.");
+        self.add("link_limit_exceeded", Severity::Quarantine, detail, location.to_owned());
     }
 
     /// All findings, and the hosts that links lead to: those that a reader is led to before those of pictures, and no more than

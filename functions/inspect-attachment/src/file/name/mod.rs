@@ -1,5 +1,8 @@
 //! What an attachment's file name promises, and how names deceive.
 
+mod extension;
+
+use self::extension::{DOCUMENT_EXTENSIONS, danger_of_extension};
 use crate::file::kind::{Danger, Kind};
 
 /// Characters of a name that a finding shows.
@@ -101,7 +104,7 @@ fn without_stream(file: &str) -> &str {
 /// The content that fits a file name or a declared type. `None` in it stands for content that is not recognised.
 pub type Claim = &'static [Option<Kind>];
 
-const TEXT: Claim = &[None, Some(Kind::Html), Some(Kind::Calendar), Some(Kind::Svg)];
+const TEXT: Claim = &[None, Some(Kind::Html), Some(Kind::Calendar), Some(Kind::Svg), Some(Kind::Message)];
 const PDF: Claim = &[Some(Kind::Pdf)];
 const IMAGE: Claim = &[Some(Kind::Image)];
 const ZIP: Claim = &[Some(Kind::Zip)];
@@ -149,134 +152,12 @@ const CLAIMED_BY_TYPE: &[(&str, Claim)] = &[
     ("text/calendar", TEXT),
 ];
 
-const EXECUTABLE_EXTENSIONS: &[&str] = &[
-    "exe",
-    "dll",
-    "cpl",
-    "ocx",
-    "sys",
-    "drv",
-    "xll",
-    "wll",
-    "msi",
-    "msp",
-    "mst",
-    "msu",
-    "msix",
-    "msixbundle",
-    "appx",
-    "appxbundle",
-    "appinstaller",
-    "apk",
-    "ex_",
-    "vxd",
-    "pkg",
-];
-
-const SCRIPT_EXTENSIONS: &[&str] = &[
-    "js",
-    "jse",
-    "vbs",
-    "vbe",
-    "vb",
-    "wsf",
-    "wsh",
-    "wsc",
-    "sct",
-    "ws",
-    "ps1",
-    "psm1",
-    "ps1xml",
-    "bat",
-    "cmd",
-    "com",
-    "scr",
-    "pif",
-    "hta",
-    "chm",
-    "lnk",
-    "url",
-    "scf",
-    "reg",
-    "msc",
-    "jar",
-    "jnlp",
-    "application",
-    "appref-ms",
-    "settingcontent-ms",
-    "library-ms",
-    "search-ms",
-    "diagcab",
-    "xbap",
-    "command",
-    "workflow",
-    "shtml",
-    "xht",
-    "mht",
-    "mhtml",
-    "one",
-    "onepkg",
-    "hlp",
-    "gadget",
-    "theme",
-    "themepack",
-    "website",
-    "desktop",
-    "rdp",
-    "shb",
-    "shs",
-    "ins",
-    "isp",
-    "job",
-    "msh",
-    "msh1",
-    "mshxml",
-    "ps2",
-    "psc1",
-    "psd1",
-    "cdxml",
-    "mjs",
-    "osd",
-    "vsmacros",
-    "slk",
-    "iqy",
-    "oqy",
-    "dqy",
-    "rqy",
-    "ade",
-    "adp",
-    "mde",
-    "accde",
-    "xnk",
-    "printerexport",
-    "diagcfg",
-    "diagpkg",
-];
-
-const DISK_IMAGE_EXTENSIONS: &[&str] = &["iso", "img", "udf", "vhd", "vhdx", "vmdk", "dmg", "wim", "daa", "nrg"];
-
-const DOCUMENT_EXTENSIONS: &[&str] = &[
-    "pdf", "doc", "docx", "xls", "xlsx", "ppt", "pptx", "odt", "ods", "rtf", "txt", "csv", "htm", "html", "jpg",
-    "jpeg", "png", "gif", "mp3", "mp4", "wav", "zip", "eml", "msg",
-];
-
 /// The kinds of content that a declared MIME type allows; `None` for a type that claims nothing.
 ///
 /// `declared` is `type/subtype` in lower case.
 #[must_use]
 pub fn claimed_by_type(declared: &str) -> Option<Claim> {
     CLAIMED_BY_TYPE.iter().find(|(name, _)| *name == declared).map(|&(_, claim)| claim)
-}
-
-fn danger_of_extension(extension: &str) -> Option<Danger> {
-    [
-        (EXECUTABLE_EXTENSIONS, Danger::Executable),
-        (SCRIPT_EXTENSIONS, Danger::Script),
-        (DISK_IMAGE_EXTENSIONS, Danger::DiskImage),
-    ]
-    .into_iter()
-    .find(|(extensions, _)| extensions.contains(&extension))
-    .map(|(_, danger)| danger)
 }
 
 /// Control characters, direction marks, zero-width and line-separating characters.
