@@ -4,10 +4,10 @@ use std::collections::{HashMap, HashSet};
 
 use gatepost::finding::Severity;
 
-use super::print::only_prints;
 use super::{
     File, MAX_NESTING, file_names,
     objects::{Dictionary, Value},
+    print::only_prints,
 };
 use crate::file::contents::Contents;
 
