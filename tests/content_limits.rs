@@ -98,7 +98,9 @@ fn a_text_that_is_longer_than_is_read_is_told() {
 /// Honest tables have as many links as rows. They neither hold a message back nor hide what its text has.
 #[test]
 fn many_links_in_a_file_are_worth_a_look_only() {
-    let rows: String = (0..6_000).map(|row| format!("{{\\field{{\\*\\fldinst HYPERLINK \"https://shop.example/{row}\"}}}}\r\n")).collect();
+    let rows: String = (0..6_000)
+        .map(|row| format!("{{\\field{{\\*\\fldinst HYPERLINK \"https://shop.example/{row}\"}}}}\r\n"))
+        .collect();
     let message = format!(
         "{HEADER}Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: application/rtf; name=a.rtf\r\n\r\n{{\\rtf1 {rows}}}\r\n--b\r\nContent-Type: text/html\r\n\r\n<a href=http://192.0.2.1/login>Log in</a>\r\n--b--\r\n"
     );
