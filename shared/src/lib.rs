@@ -41,6 +41,7 @@ pub mod ip_prefix;
 pub mod local_limit;
 pub mod look_alike;
 pub mod mail_hosts;
+pub mod metric;
 pub mod ocsf;
 pub mod overlay;
 pub mod posture;
