@@ -35,6 +35,9 @@ use tokio::{
 
 use crate::stack::program;
 
+/// Of every invocation.
+pub(crate) const TRACE_ID: &str = "Root=1-5759e988-bd862e3fe1be46a994272793;Sampled=1";
+
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What Lambda grants an invocation at most, as far as the function can see.
@@ -152,6 +155,17 @@ impl Function {
         self.api.registered.borrow().clone()
     }
 
+    /// The lines of standard error up to the first with `mark`.
+    pub(crate) async fn log_with(&self, mark: &str) -> Vec<Value> {
+        let written = async {
+            while !self.log().contains(mark) {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        timeout(PATIENCE, written).await.expect("it is logged in time");
+        self.log().lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
+    }
+
     /// What was written to standard error so far.
     pub(crate) fn log(&self) -> String {
         self.log.lock().expect("nobody panics with it").clone()
@@ -219,6 +233,7 @@ async fn next(State(api): State<Arc<Api>>) -> Response<Body> {
     let response = Response::builder()
         .header("content-type", "application/json")
         .header("lambda-runtime-aws-request-id", id)
+        .header("lambda-runtime-trace-id", TRACE_ID)
         .header("lambda-runtime-deadline-ms", deadline_ms())
         .header("lambda-runtime-invoked-function-arn", arn);
     response.body(event.into()).expect("plain header values")

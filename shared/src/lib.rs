@@ -42,6 +42,7 @@ pub mod local_limit;
 pub mod local_time;
 pub mod look_alike;
 pub mod mail_hosts;
+pub mod metric;
 pub mod ocsf;
 pub mod overlay;
 pub mod posture;

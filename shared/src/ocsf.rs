@@ -14,6 +14,9 @@ use crate::{
     disposition::Disposition,
 };
 
+/// The field of a log line that holds an event.
+pub const FIELD: &str = "ocsf";
+
 /// The version of the schema that events are written by.
 pub const SCHEMA: &str = "1.8.0";
 

@@ -3,6 +3,7 @@
 //! They ask the name server of the system, of which nothing is known here: no expectation depends on its answers.
 
 mod inbound;
+mod metrics;
 mod scan;
 mod validate;
 

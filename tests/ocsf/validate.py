@@ -18,7 +18,7 @@ def events(lines):
         value = json.loads(line)
         value = value.get("fields", value)
         if "ocsf" in value:
-            value = json.loads(value["ocsf"])
+            value = value["ocsf"]
         if "class_uid" in value:
             yield value
 

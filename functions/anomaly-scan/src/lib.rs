@@ -15,8 +15,10 @@ use gatepost::{
         table::TableError,
     },
     local_time::Clocks,
+    metric,
 };
 use serde::Serialize;
+use tokio::time::Instant;
 
 /// Settings of this function.
 #[derive(Debug, Clone)]
@@ -118,6 +120,7 @@ impl Scanned {
 /// # Errors
 /// When the table did not answer. The sweep and the outbox are tried all the same.
 pub async fn handle(scanner: &Scanner, now: SystemTime, grace: Duration) -> Result<Scanned, ScanError> {
+    let started = Instant::now();
     let scan_and_publish = async {
         let scanned = scanner.scan(now - grace).await;
         (scanned, scanner.outbox.publish_pending().await)
@@ -127,7 +130,9 @@ pub async fn handle(scanner: &Scanner, now: SystemTime, grace: Duration) -> Resu
     let scanned =
         Scanned { alerts_published: published.sent, alerts_pending: published.pending, messages_swept, ..scanned };
     tracing::info!(
+        name: metric::SCANNED,
         series = scanned.series,
+        scan_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
         alerts.opened = scanned.alerts_opened,
         alerts.updated = scanned.alerts_updated,
         alerts.closed = scanned.alerts_closed,

@@ -9,6 +9,7 @@ use gatepost::io::{
 use gatepost_anomaly_scan::{ScanConfig, Scanner, handle};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use serde_json::Value;
+use tokio::time::Instant;
 
 /// A bucket is judged this long after its end: instances write their counts after their answers.
 const LATE_COUNTERS: Duration = Duration::from_secs(90);
@@ -16,9 +17,11 @@ const LATE_COUNTERS: Duration = Duration::from_secs(90);
 #[tokio::main(flavor = "current_thread")]
 #[expect(clippy::disallowed_methods, reason = "main is where clock and environment are read")]
 async fn main() -> Result<(), Error> {
-    telemetry::start(std::env::var(telemetry::FILTER_VARIABLE).ok().as_deref());
+    let begun = Instant::now();
+    telemetry::start(|name| std::env::var(name).ok(), std::time::SystemTime::now);
     let config = ScanConfig::read(|name| std::env::var(name).ok())?;
     let scanner = scanner(config).await;
+    telemetry::say_started(begun);
     lambda_runtime::run(service_fn(async |_: LambdaEvent<Value>| {
         Ok::<_, Error>(handle(&scanner, std::time::SystemTime::now(), LATE_COUNTERS).await?)
     }))

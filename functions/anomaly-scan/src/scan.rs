@@ -16,6 +16,7 @@ use gatepost::{
         series_state::{CHECKPOINT, Loaded, Saved, shard_of},
         table::{Reading, TableError},
     },
+    metric,
 };
 
 use crate::{
@@ -36,9 +37,6 @@ const SAVES_AT_ONCE: usize = 16;
 
 /// Where the first scan ever begins: late counters of the last hour are still there.
 const FIRST_LOOK_BACK: u32 = 12;
-
-/// A scan that is further behind has missed others before it.
-const LATE: u32 = 6;
 
 /// Counts of all series of one shard.
 type ShardCounts = HashMap<String, Counts>;
@@ -213,9 +211,7 @@ fn first_progress(current: Bucket) -> Progress {
     Progress::starting(next, next)
 }
 
-/// The scan watches itself: whoever runs late says so.
+/// The scan watches itself.
 fn note_lag(behind: u32) {
-    if LATE < behind {
-        tracing::warn!(scan.lag_buckets = behind, "the scan is {behind} buckets behind");
-    }
+    tracing::info!(name: metric::SCAN_BEGUN, { scan.lag_buckets = behind }, "the scan is {behind} buckets behind");
 }

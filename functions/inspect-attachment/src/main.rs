@@ -6,6 +6,7 @@ use gatepost::{
 };
 use gatepost_inspect_attachment::{InspectRequest, Inspector, child, confinement, handle};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
+use tokio::time::Instant;
 
 /// Makes this program judge the message on its standard input instead of serving.
 const JUDGE_STDIN: &str = "judge-stdin";
@@ -21,7 +22,8 @@ fn main() -> Result<(), Error> {
 #[tokio::main(flavor = "current_thread")]
 #[expect(clippy::disallowed_methods, reason = "main is where the environment is read")]
 async fn serve() -> Result<(), Error> {
-    telemetry::start(std::env::var(telemetry::FILTER_VARIABLE).ok().as_deref());
+    let begun = Instant::now();
+    telemetry::start(|name| std::env::var(name).ok(), std::time::SystemTime::now);
     let mut read = Reader::new(|name| std::env::var(name).ok());
     let bucket = read.required(config::BUCKET);
     let bucket = read.finish(bucket)?;
@@ -31,6 +33,7 @@ async fn serve() -> Result<(), Error> {
         child_argument: JUDGE_STDIN.to_owned(),
         bucket,
     };
+    telemetry::say_started(begun);
     lambda_runtime::run(service_fn(async |event: LambdaEvent<InspectRequest>| {
         Ok::<_, Error>(handle(&inspector, event.payload).await)
     }))

@@ -6,7 +6,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use gatepost::{bucket::Bucket, io::telemetry::with_causes};
+use gatepost::{bucket::Bucket, io::telemetry::with_causes, metric};
 use gatepost_validate::Gate;
 use lambda_extension::{Error, Extension, LambdaEvent, service_fn};
 use tokio::{
@@ -100,6 +100,10 @@ async fn flush(gate: &Gate) {
     let counters = tokio::time::timeout(COUNTERS_WITHIN, gate.counters().flush_due(now));
     let (flushed, _, _) = tokio::join!(counters, knowledge, issuers);
     if let Ok(Err(error)) = flushed {
-        tracing::warn!(cause = %error, "counters were not written; they go out with the next flush");
+        tracing::warn!(
+            name: metric::COUNTS_UNWRITTEN,
+            { counts.unwritten = 1, cause = %error },
+            "counters were not written; they go out with the next flush",
+        );
     }
 }

@@ -73,7 +73,7 @@ pub(crate) enum BatchItem {
 
 impl Answer {
     pub(crate) fn new(email: &str, judged: &Judged, request_id: &str) -> Self {
-        let Judged { examination, hosts, verdict, policy } = judged;
+        let Judged { examination, hosts, verdict, policy, .. } = judged;
         let flags = verdict.flags;
         Self {
             email: email.to_owned(),

@@ -27,6 +27,7 @@ use gatepost::{
     ip_prefix::IpPrefix,
     look_alike::LookAlikes,
     mail_hosts::{Hosts, MailHosts},
+    metric,
     overlay::Overlay,
     posture::Recorded,
     rate_limit::{Quota, Remaining},
@@ -271,7 +272,7 @@ impl Gate {
             Ok(remaining) => Ok(Some(remaining)),
             Err(RateLimitError::Unavailable(cause)) if fails_closed(flow) => Err(ValidateError::Unavailable(cause)),
             Err(RateLimitError::Unavailable(cause)) => {
-                tracing::warn!(cause = %cause, "rate limit degraded to a local share");
+                tracing::warn!(name: metric::LIMITS_DEGRADED, { limits.degraded = 1, cause = %cause }, "rate limit degraded to a local share");
                 self.spend_degraded(key, spending, cause).map(|()| None)
             }
             Err(error) => Err(spending.refused(error)),

@@ -22,6 +22,7 @@ use gatepost::{
     flow::Flow,
     io::{table::unix_millis, telemetry::with_causes},
     mail_hosts::{Hosts, MailHosts},
+    metric,
     ocsf::RefusedCaller,
     posture::Posture,
     verdict::{Context, Verdict},
@@ -68,6 +69,8 @@ struct Judged {
     verdict: Verdict,
     /// Of the rules and the data that it was judged by.
     policy: String,
+    /// How long the mail hosts were asked for.
+    dns_ms: u64,
 }
 
 /// Reads the request, asks the core, writes the answer; decides nothing itself.
@@ -147,9 +150,10 @@ impl Asked<'_> {
 
     async fn judge(&self, email: &str, context: &Context<'_>) -> Judged {
         let examination = examine(email);
+        let asked_at = Instant::now();
         let asked = tokio::time::timeout_at(self.started + ANSWER_WITHIN, self.gate.hosts(&examination, context));
         let hosts = asked.await.unwrap_or(MailHosts::TempError.into());
-        Judged::new(examination, hosts, context)
+        Judged { dns_ms: millis(asked_at.elapsed()), ..Judged::new(examination, hosts, context) }
     }
 
     /// In the order of the items; `None` for one that is no text.
@@ -176,12 +180,14 @@ impl Asked<'_> {
         let mailbox = judged.examination.mailbox.as_ref();
         let domain = mailbox.map_or("", |mailbox| mailbox.domain.as_str());
         tracing::info!(
+            name: metric::ADDRESS_JUDGED,
+            flow = flow.as_str(),
             request.id = self.request_id,
             caller.id = caller.id,
-            flow = flow.as_str(),
             domain,
             address.hash = mailbox.map(|mailbox| self.gate.pseudonym(mailbox)),
             verdict = judged.verdict.decision.as_str(),
+            dns_ms = judged.dns_ms,
             took_ms = millis(self.started.elapsed()),
             "an address at {domain:?}: {}",
             judged.verdict.decision.as_str(),
@@ -191,11 +197,12 @@ impl Asked<'_> {
     fn log_posture(&self, caller: &Caller, posture: &Posture) {
         let domain = posture.domain.as_str();
         tracing::info!(
+            name: metric::POSTURE_JUDGED,
+            domain,
             request.id = self.request_id,
             caller.id = caller.id,
-            domain,
             score = posture.score.percent,
-            took_ms = millis(self.started.elapsed()),
+            posture_ms = millis(self.started.elapsed()),
             "the posture of {domain:?}: {}",
             posture.score.percent,
         );
@@ -203,9 +210,10 @@ impl Asked<'_> {
 
     fn log_batch(&self, caller: &Caller, batch: &BatchQuestion) {
         tracing::info!(
+            name: metric::BATCH_JUDGED,
+            flow = batch.flow.as_str(),
             request.id = self.request_id,
             caller.id = caller.id,
-            flow = batch.flow.as_str(),
             addresses = batch.emails.len(),
             took_ms = millis(self.started.elapsed()),
             "a batch of {} addresses",
@@ -216,12 +224,13 @@ impl Asked<'_> {
     fn log_refusal(&self, error: &ValidateError) {
         let source = std::error::Error::source(error).map(with_causes);
         tracing::info!(
+            name: metric::REQUEST_REFUSED,
+            cause = source,
             request.id = self.request_id,
             caller.id = error.caller_id(),
             ocsf = error.refused_at_the_door().map(|reason| self.ocsf(reason)),
             http.status = Problem::from(error).status,
-            cause = source,
-            took_ms = millis(self.started.elapsed()),
+            refused_ms = millis(self.started.elapsed()),
             "refused: {error}",
         );
     }
@@ -254,7 +263,7 @@ impl Judged {
         let verdict = Verdict::new(&examination, &hosts, context);
         // The age of the data is part of the rules.
         let policy = format!("{POLICY} data {}", context.list.built());
-        Self { examination, hosts, verdict, policy }
+        Self { examination, hosts, verdict, policy, dns_ms: 0 }
     }
 }
 

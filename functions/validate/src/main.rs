@@ -19,6 +19,7 @@ use lambda_http::{
     service_fn,
     tower::ServiceBuilder,
 };
+use tokio::time::Instant;
 
 use crate::after_answer::AfterAnswer;
 
@@ -28,12 +29,14 @@ const OPINIONS_WITHIN: Duration = Duration::from_secs(1);
 #[tokio::main(flavor = "current_thread")]
 #[expect(clippy::disallowed_methods, reason = "main is where clock and environment are read")]
 async fn main() -> Result<(), Error> {
-    telemetry::start(std::env::var(telemetry::FILTER_VARIABLE).ok().as_deref());
+    let begun = Instant::now();
+    telemetry::start(|name| std::env::var(name).ok(), std::time::SystemTime::now);
     let config = GateConfig::read(|name| std::env::var(name).ok())?;
     let gate = Arc::new(gate(&config).await?);
     // A start does not fail for opinions: they are asked for again after the first answer.
     let _ = tokio::time::timeout(OPINIONS_WITHIN, gate.read_opinions(std::time::SystemTime::now())).await;
     let after_answer = AfterAnswer::register(Arc::clone(&gate)).await;
+    telemetry::say_started(begun);
     let answer = service_fn(async |request: Request| {
         let response = handle(&gate, request, std::time::SystemTime::now()).await;
         after_answer.is_due();

@@ -126,6 +126,7 @@ impl Judge {
 
     async fn authenticate(&self, mail: &Mail<'_>) -> Judgement {
         let Mail { envelope, author, .. } = *mail;
+        let asked_at = Instant::now();
         let authenticated = self.authenticator.authenticate(mail).await;
         let results = authenticated.authentication;
         Judgement {
@@ -134,6 +135,7 @@ impl Judge {
             findings: results.findings(author, &self.policy.trusted_arc_sealers),
             authentication: Some(results),
             dns_queries: authenticated.dns_queries,
+            dns_ms: millis(asked_at.elapsed()),
         }
     }
 

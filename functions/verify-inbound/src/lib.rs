@@ -20,6 +20,7 @@ use gatepost::{
         messages::{INBOUND, Letter, MessagesError, report_key},
         table::unix_millis,
     },
+    metric,
     ocsf::JudgedMessage,
 };
 use serde_json::Value;
@@ -279,14 +280,16 @@ pub fn unjudged(authserv_id: &str, message_id: &str, finding: Finding) -> Report
 fn log(report: &Report, disposition: Disposition, now: SystemTime) {
     let from = report.from_domain.as_deref().unwrap_or("nobody");
     tracing::info!(
+        name: metric::MESSAGE_JUDGED,
+        disposition = report.disposition,
         message.id = report.message_id,
         rfc5322.from.domain = from,
         spf = report.spf,
         dkim = report.dkim,
         arc = report.arc,
         dmarc = report.dmarc,
-        disposition = report.disposition,
         dns.queries = report.dns_queries,
+        dns_ms = report.dns_ms,
         took_ms = report.took_ms,
         ocsf = ocsf(report, disposition, now),
         "message {} from {from}: {}",

@@ -9,13 +9,16 @@ use gatepost::io::{
 use gatepost_verify_inbound::{Verifier, VerifierConfig, handle, judge::Judge};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use serde_json::Value;
+use tokio::time::Instant;
 
 #[tokio::main(flavor = "current_thread")]
 #[expect(clippy::disallowed_methods, reason = "main is where clock and environment are read")]
 async fn main() -> Result<(), Error> {
-    telemetry::start(std::env::var(telemetry::FILTER_VARIABLE).ok().as_deref());
+    let begun = Instant::now();
+    telemetry::start(|name| std::env::var(name).ok(), std::time::SystemTime::now);
     let config = VerifierConfig::read(|name| std::env::var(name).ok())?;
     let verifier = verifier(config).await?;
+    telemetry::say_started(begun);
     lambda_runtime::run(service_fn(async |event: LambdaEvent<Value>| {
         Ok::<_, Error>(handle(&verifier, event.payload, std::time::SystemTime::now()).await)
     }))

@@ -27,6 +27,9 @@ pub struct Report {
     pub authentication_results: String,
     pub took_ms: u64,
     pub dns_queries: usize,
+    /// How long DNS was asked about the sender; in the log only.
+    #[serde(skip)]
+    pub dns_ms: u64,
 }
 
 /// What SMTP said.
@@ -62,6 +65,7 @@ pub(crate) struct Judgement {
     pub(crate) authentication_results: String,
     pub(crate) findings: Vec<Finding>,
     pub(crate) dns_queries: usize,
+    pub(crate) dns_ms: u64,
 }
 
 impl Judgement {
@@ -93,6 +97,7 @@ impl Judgement {
             authentication_results: self.authentication_results.clone(),
             took_ms,
             dns_queries: self.dns_queries,
+            dns_ms: self.dns_ms,
         }
     }
 }

@@ -5,6 +5,7 @@ use aws_sdk_lambda::{Client, error::DisplayErrorContext, primitives::Blob};
 use crate::{
     finding::{Finding, Severity},
     inspection::{Inspection, Seen},
+    metric,
 };
 
 /// Why an invocation gave no answer. For the log.
@@ -50,18 +51,22 @@ impl Function {
             Ok(answer) => serde_json::from_slice::<Inspection>(&answer).map_err(|error| error.to_string()),
             Err(error @ InvokeError::Failed { .. }) => Err(error.to_string()),
             Err(error @ InvokeError::Unavailable { .. }) => {
-                tracing::warn!(s3.key = key, cause = %error, "the inspector cannot be asked now");
+                warn_of_inspector(key, &error.to_string(), "the inspector cannot be asked now");
                 return Seen { findings: vec![unavailable()], hosts: Vec::new() };
             }
         };
         match answer {
             Ok(inspection) => inspection.into_seen(),
             Err(cause) => {
-                tracing::warn!(s3.key = key, cause, "the inspector failed");
+                warn_of_inspector(key, &cause, "the inspector failed");
                 Inspection::failed("the inspector failed on it").into_seen()
             }
         }
     }
+}
+
+fn warn_of_inspector(key: &str, cause: &str, said: &str) {
+    tracing::warn!(name: metric::INSPECTION_FAILED, { s3.key = key, inspector.failures = 1, cause }, "{said}");
 }
 
 /// Codes of the findings that this file makes, with the README's words.

@@ -41,7 +41,7 @@ pub struct Args {
 
 #[expect(clippy::disallowed_methods, reason = "a process has to read its environment somewhere")]
 pub(super) async fn run(args: Args) -> Result<(), CommandError> {
-    telemetry::start(std::env::var(telemetry::FILTER_VARIABLE).ok().as_deref());
+    telemetry::start(|name| std::env::var(name).ok(), std::time::SystemTime::now);
     if let Some(folder) = &args.data {
         std::fs::create_dir_all(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
     }
