@@ -220,7 +220,7 @@ fn key(channel: Channel) -> String {
     let sample = |inner: &str, label: &str| format!("<span><svg viewBox='0 0 28 12'>{inner}</svg>{label}</span>");
     let remark = match channel {
         Channel::Total => "",
-        Channel::AuthFail | Channel::Top1 | Channel::Distinct | Channel::Limited => {
+        Channel::AuthFail | Channel::Top1 | Channel::Distinct | Channel::Limited | Channel::Part => {
             "<span>The chart shows all traffic; what stands out is a part of it.</span>"
         }
     };

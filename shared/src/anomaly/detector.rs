@@ -236,7 +236,9 @@ impl Model {
         let (expected, actual) = match channel {
             Channel::Total if is_local => (counted.expected * self.volume.recent(), counted.total),
             Channel::Total => (counted.expected, counted.total),
-            Channel::AuthFail => (self.auth_fail.share() * counted.whole, counted.auth_fail.unwrap_or_default()),
+            Channel::AuthFail | Channel::Part => {
+                (self.auth_fail.share() * counted.whole, counted.auth_fail.unwrap_or_default())
+            }
             Channel::Top1 => (self.top1.share() * counted.whole, counted.top1.unwrap_or_default()),
             Channel::Distinct => counted.senders.map_or((0.0, 0.0), |senders| (senders.expected, senders.distinct)),
             Channel::Limited => (0.0, counted.limited.unwrap_or_default()),

@@ -156,7 +156,11 @@ mod tests {
                 count / (count + 1.0),
                 "undone",
             );
-            assert_close(distance(count, 10.0, dispersion, unit(dispersion)), value - stabilised(10.0, dispersion), "distance");
+            assert_close(
+                distance(count, 10.0, dispersion, unit(dispersion)),
+                value - stabilised(10.0, dispersion),
+                "distance",
+            );
         }
     }
 
