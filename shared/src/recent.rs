@@ -186,7 +186,7 @@ mod tests {
         let recent = filled(0..48, Memory::Usual);
         let text = STANDARD_NO_PAD.encode(&recent.pack()[4..]);
         let read: Recent = serde_json::from_str(&format!("[{},\"{text}\"]", u32::from(bucket(47)))).expect("points");
-        assert_eq!(read, recent);
+        assert_eq!(read.pack(), recent.pack());
         assert!(serde_json::from_str::<Recent>("[null,\"AAA\"]").is_err());
     }
 }

@@ -145,7 +145,7 @@ mod tests {
 
     #[test]
     fn a_state_is_read_as_it_was_stored_with_and_without_an_incident() {
-        for (flood, length) in [(false, 830), (true, 1_300)] {
+        for (flood, length) in [(false, 850), (true, 1_300)] {
             let state = after(500, flood);
             let (_, profile) = after(480, false).pack(&[]);
             let (stored, now) = state.pack(&profile);
