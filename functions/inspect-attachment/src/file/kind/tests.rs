@@ -55,13 +55,23 @@ fn content_is_recognised_by_its_bytes() {
         (b"<?xml version=\"1.0\"?><rss>".to_vec(), None),
         (b"BEGIN:VCALENDAR\r\n".to_vec(), Some(Kind::Calendar)),
         (b"BZh is not a word".to_vec(), None),
+        (b"\x78\x9f\x3e\x22\x01\0".to_vec(), Some(Kind::Tnef)),
+        (b"\x30\x0d\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x02\xa0\0".to_vec(), Some(Kind::SignedMessage)),
+        (b"\x30\x80\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x03\xa0\0".to_vec(), Some(Kind::EncryptedMessage)),
+        (b"From: a\r\nSubject: b\r\n\r\nhello".to_vec(), Some(Kind::Message)),
+        (b"From: here on it is a text\r\nand goes on.".to_vec(), None),
+        (b"Note: b\nDate: c\n\nhello".to_vec(), None),
+        (b"xar!\0\x1c".to_vec(), Some(Kind::MacProgram)),
         (b"[InternetShortcut]\r\nURL=http://a.example".to_vec(), Some(Kind::Shortcut)),
         (
             b"From: <Saved by Blink>\r\nMIME-Version: 1.0\r\n\r\n--a\r\nContent-Location: http://a.example\r\n"
                 .to_vec(),
             Some(Kind::WebArchive),
         ),
-        (b"To: a@b.example\r\nMIME-Version: 1.0\r\n\r\n--a\r\nContent-Location: http://a.example\r\n".to_vec(), None),
+        (
+            b"To: a@b.example\r\nMIME-Version: 1.0\r\n\r\n--a\r\nContent-Location: http://a.example\r\n".to_vec(),
+            Some(Kind::Message),
+        ),
     ] {
         assert_eq!(Kind::of(&content), expected, "{:?}", content.escape_ascii().to_string().get(..60));
     }

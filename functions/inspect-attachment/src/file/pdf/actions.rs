@@ -134,8 +134,8 @@ impl Actions {
                     by.extend(within(action, 0));
                 }
             }
-            (b"OpenAction" | b"AA", Value::Reference(number)) => drop(self.by_others.insert(*number)),
-            (b"Names" | b"JavaScript", _) => self.by_others.extend(within(value, 0)),
+            (b"AA", Value::Reference(number)) => drop(self.by_others.insert(*number)),
+            (b"OpenAction" | b"Names" | b"JavaScript", _) => self.by_others.extend(within(value, 0)),
             (b"EF" | b"RF", _) => {
                 let names = file_names(holder);
                 self.embedded.extend(file.held_by(value).into_iter().map(|number| (number, names.clone())));

@@ -49,7 +49,7 @@ fn properties(values: &[(u32, &[u8])]) -> Vec<u8> {
     for (tag, value) in values {
         let mut padded = value.to_vec();
         padded.resize(value.len().next_multiple_of(4), 0);
-        list.extend([&tag.rotate_left(16).to_le_bytes()[..], &little(1), &little(value.len()), &padded].concat());
+        list.extend([&tag.to_le_bytes()[..], &little(1), &little(value.len()), &padded].concat());
     }
     list
 }
