@@ -28,6 +28,7 @@ use gatepost::{
         series_state::{Models, shard_of},
         table::{Item, read_number},
     },
+    local_time::Clocks,
 };
 use gatepost_anomaly_scan::{ScanError, Scanned, Scanner, handle};
 use gatepost_local::aws::{
@@ -106,6 +107,7 @@ impl Bench {
             messages: Messages { client: clients.s3, bucket: BUCKET.to_owned() },
             ledger: Ledger { table },
             verifier: Function { client: clients.lambda, name: "verify-inbound".to_owned() },
+            clocks: Clocks::default(),
         }
     }
 

@@ -3,9 +3,11 @@
 use gatepost::{
     activity::{Activity, Channel, DISTINCT, TOP_1},
     alert::Sources,
-    anomaly::{self, AlertEvent, Announced, Explained, Judgement, Observation, step},
+    anomaly::{AlertEvent, Announced, Explained, Observation, step},
     bucket::Bucket,
+    calendar::Calendar,
     io::series_state::{CHECKPOINT, Checkpoint, IDLE_CHECKPOINT, Loaded, is_due},
+    local_time::Clocks,
     recent::Point,
 };
 
@@ -22,6 +24,13 @@ pub(crate) struct Span {
     pub(crate) end: Bucket,
     /// From here on a bucket without counts means no traffic; before it nobody counted.
     pub(crate) counting_since: Bucket,
+}
+
+/// What operators have said.
+#[derive(Clone, Copy)]
+pub(crate) struct Given<'a> {
+    pub(crate) calendar: &'a Calendar,
+    pub(crate) clocks: &'a Clocks,
 }
 
 /// Names of each sort that an alert can tell.
@@ -61,7 +70,8 @@ impl Judged {
     }
 
     /// Goes on to the end of the span, or to the first change of an incident.
-    pub(crate) fn advance(&mut self, span: &Span, expected: &[Announced]) {
+    pub(crate) fn advance(&mut self, span: &Span, given: &Given<'_>) {
+        let expected = given.calendar.expected(&self.name);
         let Some(mut bucket) = self.begin(span) else { return };
         let mut next_count = self.counts.partition_point(|counted| counted.bucket() < bucket);
         while bucket < span.end && self.event.is_none() {
@@ -70,7 +80,8 @@ impl Judged {
             let observation = counted.map(|counted| counted.observation);
             let silence = || (span.counting_since <= bucket).then(|| observation_of_silence(bucket));
             if let Some(observation) = observation.or_else(silence) {
-                self.observe(&observation, span, expected);
+                self.loaded.state.model.set_clock(given.clocks.minutes_ahead(&self.name, bucket));
+                self.observe(&observation, span, &expected);
             }
             bucket = bucket.next();
         }
@@ -97,10 +108,11 @@ impl Judged {
         self.stored.get_or_insert_with(|| bucket.minus(1));
         self.was_active |= 0.0 < observation.total;
         self.is_judged |= span.from <= bucket;
+        let point = Point { total: observation.total, expected: state.model.expected(bucket) };
         let judgement = state.model.observe_during(observation, Explained::by(expected, bucket));
         let step = step(state.watch.as_ref(), &self.name, &judgement, bucket);
         state.watch = step.watch;
-        state.remember(bucket, Point { total: observation.total, expected: expected_total(&judgement) });
+        state.remember(bucket, point);
         self.event = step.event;
     }
 
@@ -126,7 +138,8 @@ impl Judged {
     }
 
     pub(crate) fn checkpoint(&self) -> Checkpoint<'_> {
-        Checkpoint { series: &self.name, state: &self.loaded.state, found: self.loaded.revision }
+        let Loaded { state, revision, profile } = &self.loaded;
+        Checkpoint { series: &self.name, state, found: *revision, profile }
     }
 
     /// Notes that the state is stored as it is.
@@ -136,12 +149,6 @@ impl Judged {
         self.stored = self.loaded.state.model.last();
         self.was_active = false;
     }
-}
-
-/// What was expected of the whole traffic, which the chart shows.
-fn expected_total(judgement: &Judgement) -> f64 {
-    let totals = judgement.readings.iter().filter(|reading| reading.channel == anomaly::Channel::Total);
-    totals.map(|reading| reading.expected).reduce(f64::min).unwrap_or(f64::NAN)
 }
 
 impl Counted {

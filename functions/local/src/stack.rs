@@ -208,6 +208,7 @@ fn scanner(config: ScanConfig, clients: &Clients, endpoints: &Endpoints, table: 
         messages: Messages { client: clients.s3.clone(), bucket: config.bucket },
         ledger: Ledger { table: table.clone() },
         verifier: Function { client: clients::lambda(&endpoints.lambda, VERIFY_WITHIN), name: config.verifier },
+        clocks: config.clocks,
     }
 }
 

@@ -11,10 +11,9 @@ pub use text::sparkline;
 
 use crate::{
     alert_group::{AlertGroup, Scope},
-    anomaly::{AlertEvent, Channel, Kind, Reading, Severity, State},
+    anomaly::{AlertEvent, Band, Channel, Kind, Reading, Severity, State},
     bucket::Bucket,
     ocsf::Finding,
-    recent::{Point, Recent},
 };
 
 /// Version of the `default` message; consumers may rely on the fields of their version.
@@ -40,8 +39,16 @@ pub struct Alert {
     bucket: Bucket,
     contributors: Vec<Contributor>,
     /// Of the series that is worst.
-    recent: Vec<(Bucket, Point)>,
+    chart: Vec<Charted>,
     page_key: Option<String>,
+}
+
+/// One bucket of a chart. Not a number = not counted, or not known.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Charted {
+    pub bucket: Bucket,
+    pub total: f64,
+    pub band: Band,
 }
 
 /// Who or what has a part in it.
@@ -105,7 +112,7 @@ struct Window {
 }
 
 impl Alert {
-    /// `latest` is the change of the worst series in this step, if it is known; `recent` are its latest buckets.
+    /// `latest` is the change of the worst series in this step, if it is known; `chart` has its latest buckets, oldest first.
     #[must_use]
     pub fn new(
         group: &AlertGroup,
@@ -113,13 +120,13 @@ impl Alert {
         bucket: Bucket,
         latest: Option<&AlertEvent>,
         sources: &Sources,
-        recent: &Recent,
+        chart: Vec<Charted>,
     ) -> Self {
         let readings = latest.map(|event| event.contributors.as_slice()).unwrap_or_default();
         let mut contributors: Vec<Contributor> = sources.contributors().collect();
         contributors.extend(readings.iter().map(Contributor::from));
         contributors.extend(others(group));
-        Self { group: group.clone(), state, bucket, contributors, recent: recent.points().collect(), page_key: None }
+        Self { group: group.clone(), state, bucket, contributors, chart, page_key: None }
     }
 
     /// The same for a SIEM, as an OCSF detection finding.

@@ -2,11 +2,10 @@
 
 use std::fmt::Write;
 
-use super::{Alert, Contributor, text};
+use super::{Alert, Charted, Contributor, text};
 use crate::{
     anomaly::{Channel, State},
     bucket::Bucket,
-    recent::Point,
 };
 
 /// Size of the chart in units of its own, and the room for its labels.
@@ -16,9 +15,8 @@ const LEFT: f64 = 64.0;
 const RIGHT: f64 = 16.0;
 const TOP: f64 = 16.0;
 const BOTTOM: f64 = 32.0;
-/// Half the height of the band around the expected value, in standard deviations of a count that varies by a tenth besides.
-const BAND: f64 = 4.0;
-const RELATIVE_NOISE: f64 = 0.1;
+/// A band that is wider than so many times what it is about, as that of a new series is, leaves the chart at its upper edge.
+const MOST_ABOVE: f64 = 2.0;
 /// Labels of the time axis.
 const TIME_LABELS: usize = 6;
 
@@ -106,16 +104,14 @@ fn contributors(alert: &Alert) -> String {
 }
 
 fn chart(alert: &Alert) -> String {
-    let points = &alert.recent;
-    let Some(((first, _), (last, _))) = points.first().zip(points.last()) else {
+    let points = &alert.chart;
+    let Some((first, last)) = points.first().zip(points.last()) else {
         return "<p class=dim>There is no chart: nothing was counted lately.</p>".to_owned();
     };
-    let finite = |value: f64| if value.is_finite() { value } else { 0.0 };
-    let tops = points.iter().map(|(_, point)| finite(point.total).max(finite(band(point).1)));
     let axes = Axes {
-        first: *first,
-        buckets: f64::from(last.since(*first) + 1),
-        highest: rounded_up(tops.fold(1.0, f64::max)),
+        first: first.bucket,
+        buckets: f64::from(last.bucket.since(first.bucket) + 1),
+        highest: rounded_up(highest(points)),
     };
     format!(
         "<svg viewBox='0 0 {WIDTH} {HEIGHT}' role=img aria-label='Traffic in buckets of five minutes'>{}{}{}{}</svg>{}",
@@ -165,18 +161,18 @@ impl Axes {
         svg
     }
 
-    fn lines(&self, points: &[(Bucket, Point)]) -> String {
+    fn lines(&self, points: &[Charted]) -> String {
         let mut svg = String::new();
-        for run in runs(points, |point| point.expected) {
-            let upper = run.iter().map(|(bucket, point)| (*bucket, band(point).1));
-            let lower = run.iter().rev().map(|(bucket, point)| (*bucket, band(point).0));
+        for run in runs(points, |point| point.band.expected) {
+            let upper = run.iter().map(|point| (point.bucket, point.band.high));
+            let lower = run.iter().rev().map(|point| (point.bucket, point.band.low));
             let _ = write!(svg, "<polygon class=band points='{}'></polygon>", self.polyline(upper.chain(lower)));
         }
-        for run in runs(points, |point| point.expected) {
-            svg.push_str(&self.line("expected", run.iter().map(|(bucket, point)| (*bucket, point.expected))));
+        for run in runs(points, |point| point.band.expected) {
+            svg.push_str(&self.line("expected", run.iter().map(|point| (point.bucket, point.band.expected))));
         }
         for run in runs(points, |point| point.total) {
-            svg.push_str(&self.line("actual", run.iter().map(|(bucket, point)| (*bucket, point.total))));
+            svg.push_str(&self.line("actual", run.iter().map(|point| (point.bucket, point.total))));
         }
         svg
     }
@@ -237,15 +233,16 @@ fn key(channel: Channel) -> String {
     )
 }
 
-/// What lies within is nothing to look at.
-fn band(point: &Point) -> (f64, f64) {
-    let half = BAND * (point.expected + (RELATIVE_NOISE * point.expected).powi(2)).sqrt();
-    ((point.expected - half).max(0.0), point.expected + half)
+/// The top of what is drawn: all that came and was expected, and the band as far as it helps to see that.
+fn highest(points: &[Charted]) -> f64 {
+    let most = |values: &mut dyn Iterator<Item = f64>| values.filter(|value| value.is_finite()).fold(1.0, f64::max);
+    let seen = most(&mut points.iter().flat_map(|point| [point.total, point.band.expected]));
+    most(&mut points.iter().map(|point| point.band.high)).clamp(seen, MOST_ABOVE * seen)
 }
 
 /// Runs of points of which `value` is known.
-fn runs(points: &[(Bucket, Point)], value: impl Fn(&Point) -> f64) -> Vec<&[(Bucket, Point)]> {
-    points.split(|(_, point)| !value(point).is_finite()).filter(|run| !run.is_empty()).collect()
+fn runs(points: &[Charted], value: impl Fn(&Charted) -> f64) -> Vec<&[Charted]> {
+    points.split(|point| !value(point).is_finite()).filter(|run| !run.is_empty()).collect()
 }
 
 /// The next larger of 1, 2, 4 or 8 times a power of ten, so that a quarter of it is a plain number.

@@ -51,7 +51,7 @@ impl Alert {
             State::Opened | State::Updated => line("Since:", &format!("{opened} UTC, seen up to {end}")),
             State::Closed => line("When:", &format!("{opened} to {end} UTC, the last hour of it calm")),
         }
-        line("Traffic:", &self.chart());
+        line("Traffic:", &self.sparkline());
         for (index, contributor) in self.contributors.iter().take(MOST_IN_EMAIL).enumerate() {
             line(if index == 0 { "Who:" } else { "" }, &contributor.text());
         }
@@ -103,15 +103,15 @@ impl Alert {
         }
     }
 
-    fn chart(&self) -> String {
+    fn sparkline(&self) -> String {
         let totals = self.latest_totals();
         let largest = totals.iter().copied().filter(|total| total.is_finite()).fold(0.0, f64::max);
         format!("{} (two hours, highest bar {largest:.0})", sparkline(&totals))
     }
 
     fn latest_totals(&self) -> Vec<f64> {
-        let skipped = self.recent.len().saturating_sub(SPARKLINE);
-        self.recent.iter().skip(skipped).map(|(_, point)| point.total).collect()
+        let skipped = self.chart.len().saturating_sub(SPARKLINE);
+        self.chart.iter().skip(skipped).map(|charted| charted.total).collect()
     }
 }
 
