@@ -37,7 +37,7 @@ async fn an_empty_stack_says_in_every_section_what_to_do() {
         ("verdicts", format!("curl -s http://{url}/v1/validate")),
         ("messages", format!("http://{url}/local/inbound?")),
         ("series", "Every request and every message is counted".to_owned()),
-        ("incidents", "POST /local/scan".to_owned()),
+        ("incidents", format!("curl -s -X POST http://{url}/local/scan")),
         ("limits", "340 permits in any 60 s".to_owned()),
     ] {
         assert!(section(&html, id).contains(&words), "{words:?} in {}", section(&html, id));
@@ -80,7 +80,6 @@ async fn verdicts_and_messages_are_shown_with_their_reasons_and_no_address() {
     let message =
         "From: \"secret.shown@bank.example\" <secret.author@example.com>\r\nTo: ann@receiver.example\r\n\r\nHello.\r\n";
     let answer = stack.inbound(&SESSION, message).await.expect_status(200).json();
-    assert!(answer["report"]["findings"].to_string().contains("secret.shown"), "the evidence has it: {answer}");
     let (_, html) = page(&stack).await;
     let verdicts = section(&html, "verdicts");
     for part in [
@@ -127,7 +126,7 @@ async fn what_strangers_name_is_text_and_nothing_else() {
     let (_, html) = page(&stack).await;
     assert!(section(&html, "messages").contains("&lt;script&gt;alert(&#39;3&#39;)"), "{}", section(&html, "messages"));
     assert!(
-        section(&html, "series").contains("<strong>&lt;img src=x onerror=alert(1)&gt;/"),
+        section(&html, "series").contains("<strong>&lt;img src=x onerror=alert(1)&gt;</strong>"),
         "{}",
         section(&html, "series")
     );
@@ -181,7 +180,7 @@ async fn the_limits_are_those_that_hold_and_no_secret_is_among_them() {
     ];
     let stack = Stack::start_with(&[], &settings).await;
     let (_, html) = page(&stack).await;
-    let limits = section(&html, "limits");
+    let limits = section(&html, "limits").replace("<wbr>", "");
     for value in ["88 permits in any 60 s", "77 permits a minute", "11 permits", "765 ms", "bank.example"] {
         assert!(limits.contains(&format!("<td>{value}</td>")), "{value} in {limits}");
     }

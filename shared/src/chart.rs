@@ -11,6 +11,7 @@ const MOST_ABOVE: f64 = 2.0;
 pub const STYLE: &str = ":root{--band:#3b82f633;--expected:#1d64d8;--actual:#b42318;--window:#f59e0b2e}\
     @media(prefers-color-scheme:dark){:root{--band:#60a5fa33;--expected:#7db4ff;--actual:#ff8a7a;--window:#fbbf2430}}\
     svg{width:100%;height:auto;display:block}svg text{font-size:13px;fill:var(--dim)}svg.tile text{font-size:11px}\
+    @media(max-width:40rem){svg.page text{font-size:26px}svg.page text[text-anchor=middle]{display:none}}\
     .grid{stroke:var(--rule)}.band{fill:var(--band)}.window{fill:var(--window)}\
     .expected,.actual{fill:none;stroke-width:2;stroke-linejoin:round}.expected{stroke:var(--expected);stroke-dasharray:6 4}\
     .actual{stroke:var(--actual)}circle.actual{fill:var(--actual);stroke:none}\

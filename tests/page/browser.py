@@ -142,7 +142,7 @@ def quiet(browser, url):
 
 def empty(browser, out, url, key):
     browser.open(f"{url}/")
-    expect("both commands can be copied", browser.value("document.querySelectorAll('button[data-copies]:not([hidden])').length") == 2)
+    expect("three commands can be copied", browser.value("document.querySelectorAll('button[data-copies]:not([hidden])').length") == 3)
     looks(browser, out, "empty")
     browser.call("Browser.grantPermissions", permissions=["clipboardReadWrite", "clipboardSanitizedWrite"], origin=url)
     browser.call("Page.bringToFront")
@@ -222,7 +222,7 @@ def busy(browser, out, url, key):
     for what, selector in {"series with their expected range": "#series polygon.band", "an incident": "#incidents tbody tr .bad",
                            "where the incident lies": "#series rect.window", "findings": "#messages details li",
                            "an alert": "#incidents tbody td"}.items():
-        expect(f"there are {what}", browser.value(f"document.querySelectorAll({json.dumps(selector)}).length > 0"))
+        expect(f"the page shows {what}", browser.value(f"document.querySelectorAll({json.dumps(selector)}).length > 0"))
     octets = browser.value("fetch('/').then((it) => it.text()).then((text) => new Blob([text]).size)")
     expect(f"the page has less than 80 kB ({octets})", octets < 80_000)
     keyboard(browser)

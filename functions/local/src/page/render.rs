@@ -55,10 +55,17 @@ pub(super) fn page(content: &Content<'_>) -> String {
     );
     html.push_str(&header(content));
     html.push_str("<main>");
+    if 0 < open {
+        let _ = write!(
+            html,
+            "<p id=trouble class=wide>{} <a href=#incidents>see which</a></p>",
+            badge("alert", &format!("open incidents: {open}"))
+        );
+    }
     html.push_str(&verdicts(content));
     html.push_str(&messages(content));
     html.push_str(&series(content));
-    html.push_str(&incidents(content.standing, open));
+    html.push_str(&incidents(content, open));
     html.push_str(&limits(content.limits));
     let _ = write!(html, "</main><script>{SCRIPT}</script></body></html>\n");
     html
@@ -234,12 +241,16 @@ fn figure(series: &Series) -> String {
     )
 }
 
-fn incidents(standing: &Standing, open: usize) -> String {
-    let mut html = section("incidents", "Incidents", "");
-    if standing.incidents.is_empty() {
-        html.push_str(
-            "<p>No incident, now or in the last days. The scan looks at every five minutes once they are over; \
-             <code>POST /local/scan</code> does it here.</p>",
+fn incidents(content: &Content<'_>, open: usize) -> String {
+    let Standing { incidents, alerts, .. } = content.standing;
+    let mut html = section("incidents", "Incidents", " class=wide") + "<div class=pair><div>";
+    if incidents.is_empty() {
+        let scan = format!("curl -s -X POST http://{}/local/scan", content.address);
+        let _ = write!(
+            html,
+            "<p>No incident, now or in the last days. In AWS a scan looks at every five minutes once they are over; here do it \
+             yourself:</p>{}",
+            copyable("incidents", &scan)
         );
     } else {
         let _ = write!(
@@ -247,21 +258,21 @@ fn incidents(standing: &Standing, open: usize) -> String {
             "<table><caption>{open} open. Ended ones are kept for three days.</caption><thead><tr><th scope=col>Since</th>\
              <th scope=col>State</th><th scope=col>What and where</th></tr></thead><tbody>"
         );
-        standing.incidents.iter().for_each(|group| html.push_str(&incident(group)));
+        incidents.iter().for_each(|group| html.push_str(&incident(group)));
         html.push_str("</tbody></table>");
     }
-    html.push_str("<h3>Alerts</h3>");
-    if standing.alerts.is_empty() {
+    html.push_str("</div><div><h3>Alerts</h3>");
+    if alerts.is_empty() {
         html.push_str("<p>None was sent. Each opening, growth and end of an incident sends one.</p>");
     } else {
         html.push_str(
             "<table><caption>The latest that were sent, newest first.</caption><thead><tr><th scope=col>State</th>\
              <th scope=col>Severity</th><th scope=col>Subject</th></tr></thead><tbody>",
         );
-        standing.alerts.iter().for_each(|alert| html.push_str(&sent(alert)));
+        alerts.iter().for_each(|alert| html.push_str(&sent(alert)));
         html.push_str("</tbody></table>");
     }
-    html + "</section>"
+    html + "</div></div></section>"
 }
 
 fn incident(group: &AlertGroup) -> String {
@@ -302,7 +313,7 @@ fn sent(alert: &Published) -> String {
 }
 
 fn limits(rows: &[Limit]) -> String {
-    let mut html = section("limits", "Limits", "");
+    let mut html = section("limits", "Limits", " class=wide");
     html.push_str(
         "<p class=dim>What holds in this stack; the row of a client may say otherwise (<code>gatepost callers list</code>).</p>\
          <table><caption>Settings come from the environment, then the file, then the defaults.</caption>\
@@ -311,7 +322,8 @@ fn limits(rows: &[Limit]) -> String {
     for Limit { what, value, setting } in rows {
         let _ = write!(html, "<tr><th scope=row>{what}");
         if !setting.is_empty() {
-            let _ = write!(html, "<br><code class=dim>{setting}</code>");
+            // So that a narrow screen breaks it between words.
+            let _ = write!(html, " <code class=dim>{}</code>", setting.replace('_', "_<wbr>"));
         }
         let _ = write!(html, "</th><td>{}</td></tr>", escaped(value));
     }

@@ -47,6 +47,13 @@
     }
   };
 
+  // What is being read: the control that has the focus, or else what stands first on the screen.
+  const read = () => {
+    const top = (it) => it.getBoundingClientRect().top, focused = document.activeElement;
+    if (main.contains(focused) && 0 <= top(focused) && top(focused) < innerHeight) return focused;
+    return scrollY > 0 ? [...main.querySelectorAll('h2, tr[id], figure')].find((it) => 0 <= top(it)) : null;
+  };
+
   const announce = (time) => {
     if (!arrived || time - announcedAt < ANNOUNCED_EVERY_MS) return;
     news.textContent = arrived === 1 ? 'One new row.' : arrived + ' new rows.';
@@ -64,7 +71,9 @@
       enliven(wanted);
       keep(wanted);
       const focused = document.activeElement, section = focused && focused.closest('section');
+      const anchor = read(), top = anchor && anchor.getBoundingClientRect().top;
       merge(main, wanted);
+      if (anchor && anchor.isConnected) scrollBy({ top: anchor.getBoundingClientRect().top - top, behavior: 'instant' });
       // The row that had the focus was the oldest and is gone.
       if (section && !focused.isConnected) section.querySelector('h2').focus({ preventScroll: true });
       document.title = page.title;
