@@ -14,7 +14,7 @@ const STYLE: &str = ":root{color-scheme:light dark;--ink:#1b1f24;--dim:#5b6570;-
     body{font:16px/1.5 system-ui,sans-serif;color:var(--ink);background:var(--paper);max-width:60rem;margin:2rem auto;padding:0 1rem}\
     h1{font-size:1.5rem;margin:0 0 .25rem}h2{font-size:1.1rem;margin:1.75rem 0 .5rem}p{margin:.25rem 0}.dim{color:var(--dim)}\
     table{border-collapse:collapse;width:100%}th,td{text-align:left;vertical-align:top;padding:.3rem .75rem .3rem 0;\
-    border-bottom:1px solid var(--rule);overflow-wrap:anywhere}th{font-weight:600}\
+    border-bottom:1px solid var(--rule)}td,h1{overflow-wrap:anywhere}th{font-weight:600}\
     @media(min-width:40rem){th{white-space:nowrap}}";
 
 pub(super) fn render(alert: &Alert) -> String {
