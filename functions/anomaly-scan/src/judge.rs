@@ -1,7 +1,10 @@
 //! One series: from its checkpoint to the present, bucket by bucket.
 
 use gatepost::{
-    activity::{Activity, Channel, DISTINCT, TOP_1},
+    activity::{
+        Activity, Channel, DISTINCT, TOP_1,
+        part::{Share, Subject},
+    },
     alert::Sources,
     anomaly::{AlertEvent, Announced, Explained, Observation, step},
     bucket::Bucket,
@@ -110,6 +113,7 @@ impl Judged {
         self.is_judged |= span.from <= bucket;
         let point = Point { total: observation.total, expected: state.model.expected(bucket) };
         let judgement = state.model.observe_during(observation, Explained::by(expected, bucket));
+        let judgement = Subject::of(&self.name).heard(judgement);
         let step = step(state.watch.as_ref(), &self.name, &judgement, bucket);
         state.watch = step.watch;
         state.remember(bucket, point);
@@ -157,14 +161,56 @@ impl Counted {
         Self { observation: observation(bucket, activity), sources: is_new.then(|| sources(activity)).flatten() }
     }
 
+    /// What others add to a series of their parts. Who stands behind it is told of the one that has most of it.
+    pub(crate) fn of_share(bucket: Bucket, share: &Share, sources: Option<&Sources>) -> Self {
+        let observation = Observation {
+            bucket,
+            total: float(share.whole),
+            auth_fail: Some(float(share.part)),
+            top1: None,
+            distinct: Some(float(share.members)),
+            limited: None,
+        };
+        Self { observation, sources: sources.map(|sources| Box::new(sources.clone())) }
+    }
+
+    /// Adds to the last of `counts` if it is of the same bucket.
+    pub(crate) fn join(self, counts: &mut Counts) {
+        let Some(last) = counts.last_mut().filter(|last| last.bucket() == self.bucket()) else {
+            counts.push(self);
+            return;
+        };
+        let more = |one: Option<f64>, other: Option<f64>| Some(one.unwrap_or(0.0) + other.unwrap_or(0.0));
+        let (known, new) = (&mut last.observation, self.observation);
+        known.total += new.total;
+        known.auth_fail = more(known.auth_fail, new.auth_fail);
+        known.distinct = more(known.distinct, new.distinct);
+        let of = |sources: &Option<Box<Sources>>| sources.as_ref().map_or(0, |sources| sources.total);
+        if of(&last.sources) < of(&self.sources) {
+            last.sources = self.sources;
+        }
+    }
+
+    pub(crate) fn begins(&self, subject: Subject) -> bool {
+        subject.begins_with(&self.observation)
+    }
+
+    pub(crate) fn sources(&self) -> Option<&Sources> {
+        self.sources.as_deref()
+    }
+
     fn bucket(&self) -> Bucket {
         self.observation.bucket
     }
 }
 
+#[expect(clippy::cast_precision_loss, reason = "no counter of five minutes reaches 2^52")]
+fn float(count: u64) -> f64 {
+    count as f64
+}
+
 fn observation(bucket: Bucket, activity: &Activity) -> Observation {
-    #[expect(clippy::cast_precision_loss, reason = "no counter of five minutes reaches 2^52")]
-    let count = |channel: &str| activity.tally.get(channel).map(|count| *count as f64);
+    let count = |channel: &str| activity.tally.get(channel).map(|count| float(*count));
     Observation {
         bucket,
         total: count(Channel::Total.as_str()).unwrap_or(0.0),

@@ -70,7 +70,7 @@ pub struct Scanner {
 /// What one scan did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct Scanned {
-    /// Series that were judged.
+    /// Series that were judged, without those that are made of others.
     pub series: usize,
     pub alerts_opened: usize,
     pub alerts_updated: usize,

@@ -7,6 +7,7 @@ use std::{
 
 use futures_util::{StreamExt, stream};
 use gatepost::{
+    activity::part::{Subject, shares},
     alert_group::Sizes,
     bucket::Bucket,
     calendar::Calendar,
@@ -44,7 +45,7 @@ type ShardCounts = HashMap<String, Counts>;
 /// What became of one shard in one step.
 struct JudgedShard {
     shard: u8,
-    /// Series with new buckets.
+    /// Series with new buckets, without those that are made of others.
     judged: usize,
     sizes: Sizes,
     troubled: Vec<Judged>,
@@ -104,8 +105,9 @@ impl Scanner {
             troubled.series.extend(shard.troubled.into_iter().map(|judged| (shard.shard, judged)));
             shard.error.into_iter().for_each(|error| drop(failures.0.insert(shard.shard, error)));
         }
-        // In an order that a repetition comes to as well.
-        troubled.series.sort_by(|(_, a), (_, b)| a.name.cmp(&b.name));
+        // In an order that a repetition comes to as well: parts of traffic join what happens to the traffic.
+        let place = |judged: &Judged| (Subject::of(&judged.name).is_derived(), judged.name.clone());
+        troubled.series.sort_by_cached_key(|(_, judged)| place(judged));
         let told = self.report(&mut desk, &mut troubled, &span, failures).await;
         self.store_due(&mut troubled, failures).await;
         Ok(Scanned { series: scanned.series, ..told })
@@ -142,14 +144,15 @@ impl Scanner {
             Err(error) => return JudgedShard { error: Some(error.into()), ..judged },
         };
         let known: Vec<_> = known.into_iter().map(|(name, loaded)| (counts.remove(&name), name, loaded)).collect();
-        let new = counts.into_iter().map(|(name, counts)| (Some(counts), name, Loaded::default()));
+        let begins = |(name, counts): &(String, Counts)| counts.iter().any(|it| it.begins(Subject::of(name)));
+        let new = counts.into_iter().filter(begins).map(|(name, counts)| (Some(counts), name, Loaded::default()));
         let given = Given { calendar, clocks: &self.clocks };
         let mut due = Vec::new();
         for (counts, name, loaded) in known.into_iter().chain(new) {
             let mut series = Judged::new(name, loaded, counts.unwrap_or_default());
             series.advance(&span, &given);
             judged.sizes.count(&series.name);
-            judged.judged += usize::from(series.is_judged);
+            judged.judged += usize::from(series.is_judged && !Subject::of(&series.name).is_derived());
             if series.event.is_some() || series.loaded.state.has_incident() {
                 judged.troubled.push(series);
             } else if series.is_due() {
@@ -190,8 +193,12 @@ impl Scanner {
 fn add_counts(counts: &mut BTreeMap<u8, ShardCounts>, activity: BTreeMap<Bucket, BucketActivity>, span: &Span) {
     for (bucket, series) in activity {
         for (name, activity) in series {
-            let of_shard = counts.entry(shard_of(&name)).or_default();
-            of_shard.entry(name).or_default().push(Counted::new(bucket, &activity, span));
+            let counted = Counted::new(bucket, &activity, span);
+            for share in shares(&name, &activity.tally) {
+                let of_share = Counted::of_share(bucket, &share, counted.sources());
+                of_share.join(counts.entry(shard_of(&share.series)).or_default().entry(share.series).or_default());
+            }
+            counts.entry(shard_of(&name)).or_default().entry(name).or_default().push(counted);
         }
     }
 }

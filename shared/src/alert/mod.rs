@@ -9,6 +9,7 @@ use serde_json::Value;
 pub use text::sparkline;
 
 use crate::{
+    activity::part::{Subject, flow_of},
     alert_group::{AlertGroup, Scope},
     anomaly::{AlertEvent, Channel, Kind, Reading, Severity, State},
     bucket::Bucket,
@@ -217,15 +218,22 @@ impl Alert {
         }
     }
 
-    /// The flow of the series, if it is one and a word that a filter can hold.
+    /// The flow of the series, if it is one and a word that a filter can hold. What is a part of the traffic goes with the traffic.
     fn flow(&self) -> &str {
         let flow = match &self.group.scope {
-            Scope::Series(series) => series.split('/').next().unwrap_or_default(),
-            Scope::Flow(flow) => flow,
-            Scope::Of(_) | Scope::All => "several",
+            Scope::Series(series) => flow_of(series),
+            Scope::Flow(flow) => flow_of(flow),
+            Scope::Of(_) | Scope::All => self.flow_of_members().unwrap_or("several"),
         };
         let is_word = flow.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
         if is_word && !flow.is_empty() { flow } else { "other" }
+    }
+
+    fn flow_of_members(&self) -> Option<&str> {
+        let names = || self.group.members.keys().map(String::as_str);
+        let mut flows = names().filter(|name| !Subject::of(name).is_derived()).map(flow_of);
+        let first = flows.next().or_else(|| names().next().map(flow_of))?;
+        flows.all(|flow| flow == first).then_some(first)
     }
 
     /// The end of the latest bucket.

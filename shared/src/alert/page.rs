@@ -88,7 +88,7 @@ fn chart(alert: &Alert) -> String {
     };
     let remark = match alert.group.worst.channel {
         Channel::Total => "",
-        Channel::AuthFail | Channel::Top1 | Channel::Distinct | Channel::Limited => {
+        Channel::AuthFail | Channel::Top1 | Channel::Distinct | Channel::Limited | Channel::Part => {
             "The chart shows all traffic; what stands out is a part of it."
         }
     };

@@ -196,12 +196,14 @@ impl Model {
             }
         }
         if let Some(part) = counted.auth_fail {
-            of_failures.observe(part.min(whole), self.auth_fail.share() * whole, 1.0, &FAILURES);
-            evidence.auth_fail(&self.auth_fail.observe(elapsed, part, whole), of_failures.evidence());
+            let usual = self.auth_fail.share();
+            of_failures.observe(part.min(whole), usual * whole, 1.0, &FAILURES);
+            evidence.auth_fail(&self.auth_fail.observe(elapsed, part, whole, usual), of_failures.evidence());
         }
         if let Some(part) = counted.top1 {
-            of_first.observe(part.min(whole), self.top1.share() * whole, 1.0, &SENDERS);
-            evidence.top1(&self.top1.observe(elapsed, part, whole), of_first.evidence());
+            let usual = self.top1.share();
+            of_first.observe(part.min(whole), usual * whole, 1.0, &SENDERS);
+            evidence.top1(&self.top1.observe(elapsed, part, whole, usual), of_first.evidence());
         }
         if let Some(senders) = &counted.senders {
             let (repeats, usual) = (whole - senders.distinct, whole - senders.expected);
@@ -234,7 +236,9 @@ impl Model {
         let (expected, actual) = match channel {
             Channel::Total if is_local => (counted.expected * self.volume.recent(), counted.total),
             Channel::Total => (counted.expected, counted.total),
-            Channel::AuthFail => (self.auth_fail.share() * counted.whole, counted.auth_fail.unwrap_or_default()),
+            Channel::AuthFail | Channel::Part => {
+                (self.auth_fail.share() * counted.whole, counted.auth_fail.unwrap_or_default())
+            }
             Channel::Top1 => (self.top1.share() * counted.whole, counted.top1.unwrap_or_default()),
             Channel::Distinct => counted.senders.map_or((0.0, 0.0), |senders| (senders.expected, senders.distinct)),
             Channel::Limited => (0.0, counted.limited.unwrap_or_default()),
@@ -308,8 +312,11 @@ impl Model {
     }
 
     fn score(&self, excess: f32) -> f64 {
+        if excess <= 0.0 || excess.is_nan() {
+            return 0.0;
+        }
         let excess = f64::from(excess / self.widening());
-        if excess > 0.0 { excess / (excess + HALF_SCORE) } else { 0.0 }
+        excess / (excess + HALF_SCORE)
     }
 
     fn advance(&mut self, bucket: Bucket) {

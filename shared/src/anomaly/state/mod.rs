@@ -111,6 +111,7 @@ impl Model {
         squares(&mut model).try_for_each(|number| hot.take().map(|bytes| *number = f32::from_le_bytes(bytes)))?;
         extremes(&mut model)
             .try_for_each(|number| hot.take().map(|bytes| *number = fine(u16::from_le_bytes(bytes))))?;
+        model.usual.settle();
         match packed.profile.as_slice() {
             [] if needs_profile != 0 => return Err(ModelError::NoProfile),
             [] => {}
