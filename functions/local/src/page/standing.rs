@@ -6,7 +6,7 @@ use std::{
 };
 
 use gatepost::{
-    activity::Channel,
+    activity::{Channel, part::Subject},
     alert_group::AlertGroup,
     anomaly::{Band, Kind, Model},
     bucket::Bucket,
@@ -85,7 +85,8 @@ async fn totals(table: &Table, current: Bucket) -> HashMap<String, Totals> {
     let counted = or_nothing(counters::read_span(table, first, end, Reading::Eventual).await);
     let mut series: HashMap<String, Totals> = HashMap::new();
     for (bucket, activity) in counted {
-        for (name, activity) in activity {
+        // Parts of the traffic have incidents, and no chart beside that of the whole.
+        for (name, activity) in activity.into_iter().filter(|(name, _)| !Subject::of(name).is_derived()) {
             let total = activity.tally.get(Channel::Total.as_str()).copied().unwrap_or(0);
             #[expect(clippy::cast_precision_loss, reason = "no counter of five minutes reaches 2^52")]
             series.entry(name).or_default().insert(bucket, total as f64);
@@ -99,7 +100,8 @@ fn shown(totals: HashMap<String, Totals>, incidents: &[AlertGroup]) -> (Vec<(Str
     let mut series: Vec<(String, Totals)> = totals.into_iter().collect();
     // A series that went silent is in trouble and has no counts.
     let silent = incidents.iter().filter(|group| group.is_open()).flat_map(|group| group.members.keys());
-    let silent: BTreeSet<&String> = silent.filter(|name| !series.iter().any(|(known, _)| known == *name)).collect();
+    let is_drawn = |name: &String| series.iter().any(|(known, _)| known == name) || Subject::of(name).is_derived();
+    let silent: BTreeSet<&String> = silent.filter(|name| !is_drawn(name)).collect();
     let silent: Vec<_> = silent.into_iter().map(|name| (name.clone(), Totals::new())).collect();
     series.extend(silent);
     series.sort_by(|(a, of_a), (b, of_b)| {
