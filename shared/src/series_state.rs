@@ -3,9 +3,9 @@
 use serde::Deserialize;
 
 use crate::{
-    alert::Charted,
     anomaly::{Measure, Model, ModelError, Packed, Watch},
     bucket::Bucket,
+    chart::Charted,
     recent::{Damaged, Memory, Point, Recent},
 };
 

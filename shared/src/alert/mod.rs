@@ -6,14 +6,14 @@ mod text;
 use serde::Serialize;
 use serde_json::Value;
 
-pub use page::escaped;
 pub use text::sparkline;
 
 use crate::{
     activity::part::{Subject, flow_of},
     alert_group::{AlertGroup, Scope},
-    anomaly::{AlertEvent, Band, Channel, Kind, Reading, Severity, State},
+    anomaly::{AlertEvent, Channel, Kind, Reading, Severity, State},
     bucket::Bucket,
+    chart::Charted,
     ocsf::Finding,
 };
 
@@ -42,14 +42,6 @@ pub struct Alert {
     /// Of the series that is worst.
     chart: Vec<Charted>,
     page_key: Option<String>,
-}
-
-/// One bucket of a chart. Not a number = not counted, or not known.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Charted {
-    pub bucket: Bucket,
-    pub total: f64,
-    pub band: Band,
 }
 
 /// Who or what has a part in it.
@@ -155,7 +147,7 @@ impl Alert {
     /// Where the page of this incident is put: one for each opening, and every change replaces it.
     #[must_use]
     pub fn page_key_to_be(&self) -> String {
-        format!("{PAGES}{}-{}.html", self.group.fingerprint, u32::from(self.group.opened))
+        page_key(&self.group)
     }
 
     /// The same alert, which says where its page is.
@@ -252,6 +244,12 @@ impl Alert {
     fn runbook(&self) -> String {
         format!("docs/RUNBOOK.md#{}", self.group.kind.as_str())
     }
+}
+
+/// Where the page of an incident lies.
+#[must_use]
+pub fn page_key(group: &AlertGroup) -> String {
+    format!("{PAGES}{}-{}.html", group.fingerprint, u32::from(group.opened))
 }
 
 /// The other series of a group, the worst first, and how many more there are.

@@ -3,7 +3,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::{
     alert_group::{Gathering, Sizes},
-    anomaly::{Judgement, step},
+    anomaly::{Band, Judgement, step},
     calendar::Calendar,
 };
 
