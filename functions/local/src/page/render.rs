@@ -67,7 +67,7 @@ pub(super) fn page(content: &Content<'_>) -> String {
     html.push_str(&series(content));
     html.push_str(&incidents(content, open));
     html.push_str(&limits(content.limits));
-    let _ = write!(html, "</main><script>{SCRIPT}</script></body></html>\n");
+    let _ = writeln!(html, "</main><script>{SCRIPT}</script></body></html>");
     html
 }
 
