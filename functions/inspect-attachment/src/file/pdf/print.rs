@@ -16,7 +16,7 @@ pub(super) fn only_prints(script: &str) -> bool {
         let (target, value) = (target.trim(), value.trim());
         if argument_of(value, "getPrintParams") == Some("") {
             parameters = Some(target.trim_start_matches("var ").trim());
-        } else if !parameters.is_some_and(|name| target.split('.').next() == Some(name)) || !is_plain(value) {
+        } else if parameters.is_none_or(|name| target.split('.').next() != Some(name)) || !is_plain(value) {
             return false;
         }
     }
