@@ -84,10 +84,11 @@ pub fn judge(links: &[Link], path: &str, linked: &Linked, into: &mut Judgement) 
 
 impl Judgement {
     fn add(&mut self, code: &'static str, severity: Severity, detail: impl Into<String>, location: String) {
+        let finding = Finding::new(code, severity, detail).at(location);
         let count = self.by_code.entry(code).or_default();
-        *count += 1;
-        if *count <= MOST_OF_A_CODE {
-            self.findings.push(Finding::new(code, severity, detail).at(location));
+        if *count < MOST_OF_A_CODE && !self.findings.contains(&finding) {
+            *count += 1;
+            self.findings.push(finding);
         }
     }
 
