@@ -7,7 +7,7 @@ use std::{
 
 use gatepost::{
     address::Domain,
-    authentication::{Arc, Authentication, Dmarc, DmarcResult},
+    authentication::{Arc, Authentication, DkimResult, Dmarc, DmarcResult},
     authentication_results,
     author::Author,
     block_list::BlockList,
@@ -119,7 +119,8 @@ impl Judge {
             }
             Err(fault) => self.without_author(envelope, fault.code(), fault.detail(), now).await,
         };
-        judgement.findings.extend(self.header_findings(&section));
+        let is_signed = judgement.authentication.as_ref().is_some_and(|a| a.dkim_result() == DkimResult::Pass);
+        judgement.findings.extend(self.header_findings(&section, is_signed));
         judgement.findings.extend(smuggling_finding(message));
         judgement.findings.extend(arrived.findings());
         judgement
@@ -195,11 +196,11 @@ impl Judge {
         }
     }
 
-    fn header_findings(&self, section: &HeaderSection<'_>) -> Vec<Finding> {
+    fn header_findings(&self, section: &HeaderSection<'_>, is_signed: bool) -> Vec<Finding> {
         let faults = section.faults.iter().filter(|fault| !fault.blurs_fields());
         let mut findings: Vec<Finding> =
             faults.map(|fault| Finding::new(fault.code(), Severity::Info, fault.detail())).collect();
-        findings.extend(duplicate_field(section));
+        findings.extend(duplicate_field(section, is_signed));
         let forged = authentication_results::forged(section, &self.policy.authserv_id).count();
         if 0 < forged {
             let detail = format!("The sender wrote {forged} Authentication-Results fields in our own name.");
@@ -230,14 +231,15 @@ const AT_MOST_ONCE: [&str; 15] = [
 ];
 
 /// Two that say the same are a fault of a program, and nobody is misled. Two Reply-To show nobody another message, and each of
-/// their mailboxes is judged.
-fn duplicate_field(section: &HeaderSection<'_>) -> Option<Finding> {
+/// their mailboxes is judged; but with a signature, which covers the lowest, the other may be somebody else's (RFC 6376
+/// section 8.15).
+fn duplicate_field(section: &HeaderSection<'_>, is_signed: bool) -> Option<Finding> {
     let differ = |name: &str| {
         let mut values = section.fields_named(name).map(|field| field.value.trim_ascii());
         let first = values.next();
         values.any(|value| Some(value) != first)
     };
-    let misleads = |name: &str| name != "Reply-To" && differ(name);
+    let misleads = |name: &str| (is_signed || name != "Reply-To") && differ(name);
     let is_twice = |name: &&str| 1 < section.fields_named(name).count();
     let name = AT_MOST_ONCE.into_iter().find(|name| misleads(name)).or(AT_MOST_ONCE.into_iter().find(is_twice))?;
     let (severity, so) = match (misleads(name), differ(name)) {
