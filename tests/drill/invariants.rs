@@ -143,10 +143,11 @@ fn messages_are_counted_once(sent: &Sent, found: &Found) -> Invariant {
         let entries = found.entries.get(&letter.id).map_or(&[][..], Vec::as_slice);
         let is_certain = entries.iter().all(|entry| !entry.recipients.is_empty());
         let disposition = entries.first().and_then(|entry| entry.disposition.clone()).unwrap_or_default();
+        let all = entries.len() as u64;
+        let (fewest, all) = if is_certain { (all, all) } else { (1, letter.recipients.len() as u64) };
         for channel in ["total".to_owned(), disposition] {
-            *least.entry(channel.clone()).or_insert(0) += if is_certain { entries.len() as u64 } else { 1 };
-            *most.entry(channel).or_insert(0) +=
-                letter.recipients.len().max(usize::from(is_certain) * entries.len()) as u64;
+            *least.entry(channel.clone()).or_insert(0) += fewest;
+            *most.entry(channel).or_insert(0) += all;
         }
     }
     let counted = |channel: &str| -> u64 {
@@ -159,7 +160,13 @@ fn messages_are_counted_once(sent: &Sent, found: &Found) -> Invariant {
     };
     Invariant {
         name: "messages are counted once",
-        figure: format!("{} counted, {} of them deferred first", counted("total"), counted("defer")),
+        figure: format!(
+            "{} counted of {} to {}, {} of them deferred first",
+            counted("total"),
+            least["total"],
+            most["total"],
+            counted("defer")
+        ),
         breaches: least.iter().filter_map(breach).collect(),
     }
 }
