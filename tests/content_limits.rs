@@ -74,3 +74,35 @@ fn what_is_encoded_again_and_again_is_given_up() {
     let kept = kept_back(&format!("{HEADER}{message}"));
     assert!(kept.iter().any(|detail| detail.contains("decodes to more than 96 MB")), "{kept:?}");
 }
+
+/// `severity code` of all findings.
+fn found(message: &[u8]) -> Vec<String> {
+    let findings = inspect(message, Limits::DEFAULT).findings;
+    findings.iter().map(|finding| format!("{} {}", finding.severity.as_str(), finding.code)).collect()
+}
+
+#[test]
+fn a_text_that_is_longer_than_is_read_is_told() {
+    let text = "hello\r\n".repeat(2 << 20);
+    let named = "Content-Type: text/plain; name=a.txt";
+    for (fields, text, expected) in [
+        ("Content-Type: text/plain", &text[..], &["quarantine text_limit_exceeded"][..]),
+        ("Content-Type: text/html; name=a.html", &text, &["review text_limit_exceeded"]),
+        (named, &text, &["info text_limit_exceeded"]),
+        (named, &text[..8 << 20], &[]),
+    ] {
+        assert_eq!(found(format!("{HEADER}{fields}\r\n\r\n{text}").as_bytes()), expected, "{fields}");
+    }
+}
+
+/// Honest tables have as many links as rows. They neither hold a message back nor hide what its text has.
+#[test]
+fn many_links_in_a_file_are_worth_a_look_only() {
+    let rows: String = (0..6_000)
+        .map(|row| format!("{{\\field{{\\*\\fldinst HYPERLINK \"https://shop.example/{row}\"}}}}\r\n"))
+        .collect();
+    let message = format!(
+        "{HEADER}Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: application/rtf; name=a.rtf\r\n\r\n{{\\rtf1 {rows}}}\r\n--b\r\nContent-Type: text/html\r\n\r\n<a href=http://192.0.2.1/login>Log in</a>\r\n--b--\r\n"
+    );
+    assert_eq!(found(message.as_bytes()), ["review link_limit_exceeded", "quarantine link_ip_host"]);
+}

@@ -87,6 +87,7 @@ fn the_role_of_the_inspector_reads_inbound_and_nothing_else() {
         "ReadOwnEnvironment",
         "ReadInbound",
         "UseKeyThroughBucket",
+        "LetLambdaSeeNetwork",
         "LetLambdaAttachNetwork",
         "ButNotTheFunctionItself",
     ];
@@ -104,7 +105,25 @@ fn the_role_of_the_inspector_reads_inbound_and_nothing_else() {
     assert!(denied.contains("lambda:SourceFunctionArn:"), "{denied}");
     let to_all: Vec<_> =
         statements.iter().filter(|(_, body)| body.contains("Resource: \"*\"")).map(|(id, _)| *id).collect();
-    assert_eq!(to_all, ["LetLambdaAttachNetwork", "ButNotTheFunctionItself"]);
+    assert_eq!(to_all, ["LetLambdaSeeNetwork", "ButNotTheFunctionItself"]);
+}
+
+/// The statement of the key's own policy is about that key, whatever it names.
+#[test]
+fn no_role_may_do_to_everything_but_what_only_describes() {
+    let template = std::fs::read_to_string(root().join("template.yaml")).expect("the template");
+    let roles: Vec<&str> = template.split("    Type: AWS::IAM::Role\n").skip(1).collect();
+    assert!(6 <= roles.len(), "{}", roles.len());
+    for role in roles.into_iter().map(|from| from.split("\n\n").next().unwrap_or_default()) {
+        for (id, body) in statements(role) {
+            let actions = body.lines().find_map(|line| line.trim().strip_prefix("Action:")).unwrap_or_default();
+            let only_describes =
+                actions.trim_matches([' ', '[', ']']).split(", ").all(|action| action.contains(":Describe"));
+            let is_denied = body.contains("Effect: Deny\n");
+            assert!(is_denied || only_describes || !body.contains("Resource: \"*\""), "{id}: {actions}");
+            assert!(is_denied || !actions.contains('*'), "{id}: {actions}");
+        }
+    }
 }
 
 #[test]

@@ -160,3 +160,13 @@ async fn the_flood_of_the_readme_becomes_the_printed_alert() {
     let default: Value = serde_json::from_str(message["default"].as_str().expect("text")).expect("JSON");
     assert_as_shown(&shown("alert"), &default, "alert");
 }
+
+#[test]
+fn the_costs_are_those_that_the_script_computes() {
+    let script = root().join("tests/bench/cost/cost.py");
+    let output = std::process::Command::new("python3").arg(script).output().expect("python3");
+    let computed = String::from_utf8(output.stdout).expect("UTF-8");
+    let documented = std::fs::read_to_string(root().join("docs/COST.md")).expect("a document");
+    assert!(computed.contains("**together**"), "{computed}");
+    assert!(documented.contains(&computed), "docs/COST.md is not what was computed:\n{computed}");
+}

@@ -187,9 +187,62 @@ fn the_runbook_has_a_section_for_every_kind_of_alert_and_none_for_others() {
     let names = of_kind.lines().take_while(|line| *line != "}").filter_map(|line| line.split("=> \"").nth(1));
     let kinds: BTreeSet<String> = names.filter_map(|name| name.split('"').next()).map(str::to_owned).collect();
     assert!(kinds.contains("flood") && 5 < kinds.len(), "the source is read: {kinds:?}");
+    let [of_alerts, _] = sections_of_the_runbook();
+    assert_eq!(of_alerts, kinds);
+}
+
+/// Those about alerts, and those about alarms.
+fn sections_of_the_runbook() -> [BTreeSet<String>; 2] {
     let runbook = read("docs/RUNBOOK.md");
-    let sections = runbook.lines().filter_map(|line| line.strip_prefix("## ")).filter(|title| *title != "Any alert");
-    assert_eq!(sections.map(str::to_owned).collect::<BTreeSet<_>>(), kinds);
+    let (alerts, alarms) = runbook.split_once("\n# Alarms of the functions\n").expect("two parts");
+    let titles = |part: &str| {
+        let titles = part.lines().filter_map(|line| line.strip_prefix("## "));
+        titles.filter(|title| *title != "Any alert").map(str::to_owned).collect()
+    };
+    [titles(alerts), titles(alarms)]
+}
+
+#[test]
+fn every_alarm_watches_a_metric_that_there_is_tells_somebody_and_has_a_section_in_the_runbook() {
+    let template = read("template.yaml");
+    let alarms: Vec<&str> = template.split("    Type: AWS::CloudWatch::Alarm\n").skip(1).collect();
+    let ours: BTreeSet<&str> =
+        gatepost::metric::EVENTS.iter().flat_map(|event| event.metrics).map(|(name, _)| *name).collect();
+    let mut names = BTreeSet::new();
+    for alarm in alarms {
+        let alarm = alarm.split("\n\n").next().unwrap_or_default();
+        let value = |key: &str| alarm.lines().find_map(|line| line.trim().strip_prefix(key)).map(str::trim);
+        let name = value("AlarmName: !Sub ${AWS::StackName}-").expect("a name");
+        if value("Namespace:") == Some(gatepost::metric::NAMESPACE) {
+            let metric = value("MetricName:").expect("a metric");
+            assert!(ours.contains(metric), "{name}: nothing says {metric}");
+        }
+        assert!(
+            alarm.contains("AlarmActions: [!Ref AlarmTopic]") && alarm.contains("OKActions: [!Ref AlarmTopic]"),
+            "{name}"
+        );
+        names.insert(name.to_owned());
+    }
+    let [_, sections] = sections_of_the_runbook();
+    assert!(8 <= names.len(), "{names:?}");
+    assert_eq!(sections, names);
+}
+
+#[test]
+fn the_dashboard_shows_metrics_that_there_are_and_all_of_them() {
+    let template = read("template.yaml");
+    let (_, body) = template.split_once("      DashboardBody: !Sub |\n").expect("a dashboard");
+    let body = body.split("\n\n").next().unwrap_or_default();
+    let dashboard: Value = serde_json::from_str(body).expect("JSON");
+    let shown = dashboard["widgets"].to_string();
+    let ours = gatepost::metric::EVENTS.iter().flat_map(|event| event.metrics).map(|(name, _)| *name);
+    let unseen =
+        ours.filter(|name| !shown.contains(&format!("\"{name}\"")) && !shown.contains(&format!("=\\\"{name}\\\"")));
+    none(&unseen.map(|name| format!("{name} is on no chart")).collect::<Vec<_>>());
+    let mut words = shown.split("\"gatepost\",\"").skip(1).filter_map(|rest| rest.split('"').next());
+    let known: BTreeSet<&str> =
+        gatepost::metric::EVENTS.iter().flat_map(|event| event.metrics).map(|(name, _)| *name).collect();
+    assert!(words.all(|word| known.contains(word)), "{shown}");
 }
 
 #[test]

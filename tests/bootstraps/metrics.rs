@@ -2,11 +2,19 @@
 
 use std::collections::BTreeMap;
 
-use gatepost::metric::{FUNCTION, NAMESPACE};
+use gatepost::{
+    bucket::Bucket,
+    io::scan_progress,
+    metric::{FUNCTION, NAMESPACE},
+};
+use gatepost_local::clock;
 use serde_json::{Value, json};
 
 use super::{Account, MESSAGE_ID, authenticated, event, http, stored_message};
-use crate::runtime_api::{Function, TRACE_ID};
+use crate::{
+    runtime_api::{Function, TRACE_ID},
+    table,
+};
 
 /// The metrics of what a program wrote up to the line with `last`: by name, the values of the dimension besides the function.
 async fn metrics(function: &Function, name: &str, last: &str) -> BTreeMap<String, Vec<Value>> {
@@ -25,6 +33,12 @@ async fn metrics(function: &Function, name: &str, last: &str) -> BTreeMap<String
         }
     }
     metrics
+}
+
+/// As if the scan before had ended just now.
+async fn begin_scans(account: &Account) {
+    let now = Bucket::of(clock::now()).minus(2);
+    scan_progress::reset(&table::client(&account.stack.dynamodb), now, now).await.expect("written");
 }
 
 #[tokio::test]
@@ -56,6 +70,7 @@ async fn verify_inbound_counts_dispositions_and_failures_of_the_inspector() {
 async fn anomaly_scan_counts_series_alerts_and_how_far_it_is_behind() {
     let account = Account::open(&[]).await;
     let scan = account.start("anomaly-scan").await;
+    begin_scans(&account).await;
     scan.answer(&event("schedule.json")).await;
     let metrics = metrics(&scan, "anomaly-scan", "\"scan_ms\"").await;
     let scanned = ["series", "scan_ms", "scan.lag_buckets", "alerts.opened", "alerts.pending", "messages.swept"];
@@ -68,6 +83,7 @@ async fn anomaly_scan_counts_series_alerts_and_how_far_it_is_behind() {
 async fn every_line_of_an_invocation_names_it_and_its_trace() {
     let account = Account::open(&[]).await;
     let scan = account.start("anomaly-scan").await;
+    begin_scans(&account).await;
     scan.answer(&event("schedule.json")).await;
     let lines = scan.log_with("\"scan_ms\"").await.into_iter();
     let of_the_invocation: Vec<Value> = lines.filter(|line| line["init_ms"].is_null()).collect();

@@ -70,15 +70,15 @@ where
     N: for<'a> FormatFields<'a> + 'static,
 {
     fn format_event(&self, context: &FmtContext<'_, S, N>, mut writer: Writer<'_>, event: &Event<'_>) -> fmt::Result {
+        let now = (self.clock)();
+        let metadata = event.metadata();
         let mut line = Line::default();
+        line.0.insert("timestamp".to_owned(), timestamp(now).into());
+        line.0.insert("level".to_owned(), metadata.level().as_str().into());
+        line.0.insert("target".to_owned(), metadata.target().into());
         line.add_invocation(context);
         event.record(&mut line);
         let Line(mut fields) = line;
-        let now = (self.clock)();
-        let metadata = event.metadata();
-        fields.insert("timestamp".to_owned(), timestamp(now).into());
-        fields.insert("level".to_owned(), metadata.level().as_str().into());
-        fields.insert("target".to_owned(), metadata.target().into());
         if let Some(function) = &self.function {
             fields.insert(FUNCTION.to_owned(), function.as_str().into());
             if let Some(metrics) = metric::embedded(metadata.name(), |name| fields.contains_key(name), unix_millis(now))

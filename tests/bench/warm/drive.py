@@ -192,4 +192,5 @@ def main():
             started.kill()
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -18,7 +18,7 @@ pub const MAX_RATIO: u64 = 100;
 /// See [`MAX_RATIO`].
 pub const RATIO_COUNTS_FROM: u64 = 10 << 20;
 
-/// Octets of streams that are only measured, and of which nothing is kept.
+/// Octets of streams that are only measured, packed and unpacked, and of which nothing is kept.
 pub const MAX_MEASURED_OCTETS: u64 = 400 << 20;
 
 /// Octets that are unpacked at once.
@@ -34,6 +34,8 @@ pub enum Limit {
     Ratio,
     /// Of a PDF file.
     Objects,
+    /// Of a packed file.
+    Streams,
 }
 
 impl fmt::Display for Limit {
@@ -44,6 +46,7 @@ impl fmt::Display for Limit {
             Self::Entries => write!(f, "holds more than {MAX_ENTRIES} files"),
             Self::Depth => write!(f, "holds archives within archives deeper than {MAX_DEPTH}"),
             Self::Ratio => write!(f, "unpacks to more than {MAX_RATIO} times its size"),
+            Self::Streams => write!(f, "is packed in more streams than are looked at"),
             Self::Objects => write!(f, "has more objects than are looked at"),
         }
     }
@@ -102,10 +105,14 @@ impl Budget {
     /// # Errors
     /// [`Limit::Measured`] or [`Limit::Ratio`].
     pub fn measure(&mut self, packed: usize, unpacking: impl Read) -> Result<(), Limit> {
-        pieces(packed, unpacking, |piece| {
-            self.measured_left = self.measured_left.checked_sub(piece.len() as u64).ok_or(Limit::Measured)?;
-            Ok(())
-        })
+        self.take_measured(packed)?;
+        pieces(packed, unpacking, |piece| self.take_measured(piece.len()))
+    }
+
+    /// Counts octets that are read: those that go in as well, as nothing need come out of them, and streams may share them.
+    fn take_measured(&mut self, octets: usize) -> Result<(), Limit> {
+        self.measured_left = self.measured_left.checked_sub(octets as u64).ok_or(Limit::Measured)?;
+        Ok(())
     }
 }
 
@@ -147,12 +154,10 @@ mod tests {
             let unpacked = Budget::default().unpack(packed, repeat(0).take(octets)).map(|octets| octets.len() as u64);
             assert_eq!(unpacked, expected, "{octets} octets from {packed}");
         }
-        for (octets, expected) in [
-            (MAX_MEASURED_OCTETS, Ok(())),
-            (MAX_MEASURED_OCTETS + 1, Err(Limit::Measured)),
-            (1 << 40, Err(Limit::Measured)),
-        ] {
-            assert_eq!(Budget::default().measure(50 << 20, repeat(0).take(octets)), expected, "{octets} octets");
+        const PACKED: usize = 50 << 20;
+        let most = MAX_MEASURED_OCTETS - PACKED as u64;
+        for (octets, expected) in [(most, Ok(())), (most + 1, Err(Limit::Measured)), (1 << 40, Err(Limit::Measured))] {
+            assert_eq!(Budget::default().measure(PACKED, repeat(0).take(octets)), expected, "{octets} octets");
         }
     }
 

@@ -1,10 +1,11 @@
-//! One file, packed: gzip (RFC 1952), bzip2 and xz.
+//! One file, packed: gzip (RFC 1952), bzip2 and xz. All three may be several streams, one behind the other.
 
 use std::io::Read;
 
 use bzip2_rs::DecoderReader;
 use flate2::bufread::MultiGzDecoder;
 use lzma_rust2::Lzma2Reader;
+use memchr::memmem;
 
 use super::{
     budget::{Budget, Limit},
@@ -20,14 +21,14 @@ pub(crate) fn read(kind: Kind, packed: &[u8], name: &str, budget: &mut Budget) -
     let mut contents = Contents::default();
     let unpacked = match kind {
         Kind::Gzip => budget.unpack(packed.len(), MultiGzDecoder::new(packed)),
-        Kind::Bzip2 => budget.unpack(packed.len(), DecoderReader::new(packed)),
+        Kind::Bzip2 => bzip2(packed, budget),
         _ => xz(packed, budget, &mut contents),
     };
     let content = unpacked.map_err(|limit| contents.exceeded(limit)).ok();
     let mut names = vec![unpacked_name(name)];
     names.extend(MultiGzDecoder::new(packed).header().and_then(|header| header.filename()).map(lossy));
     names.dedup();
-    contents.inner.push(Inner { names, content: content.map(Into::into) });
+    contents.inner.push(Inner { content: content.map(Into::into), ..Inner::named(names) });
     contents
 }
 
@@ -42,30 +43,76 @@ fn unpacked_name(name: &str) -> String {
     long.map_or_else(|| stem.to_owned(), |(_, long)| format!("{stem}.{long}"))
 }
 
-/// The blocks of the first stream that LZMA2 packed, as nearly all are (The .xz File Format 1.2.1). What turned around addresses
-/// in programs before that does not hide what a file is.
+/// Programs that pack in parallel write a stream for each 900 kB.
+const MAX_STREAMS: usize = 1_000;
+
+/// The first stream to its end, and the others up to where the next begins.
+fn bzip2(packed: &[u8], budget: &mut Budget) -> Result<Vec<u8>, Limit> {
+    let mut unpacked = budget.unpack(packed.len(), DecoderReader::new(packed))?;
+    let mut starts = bzip2_streams(packed).skip_while(|at| *at == 0).peekable();
+    let mut streams = 1;
+    while let Some(start) = starts.next() {
+        streams += 1;
+        if MAX_STREAMS < streams {
+            return Err(Limit::Streams);
+        }
+        let stream = packed.get(start..*starts.peek().unwrap_or(&packed.len())).unwrap_or_default();
+        unpacked.extend(budget.unpack(stream.len(), DecoderReader::new(stream))?);
+    }
+    Ok(unpacked)
+}
+
+fn bzip2_streams(packed: &[u8]) -> impl Iterator<Item = usize> {
+    const FIRST_BLOCK: &[u8] = b"1AY&SY";
+    let heads = memmem::find_iter(packed, FIRST_BLOCK).filter_map(|at| at.checked_sub(4));
+    heads.filter(|at| matches!(packed.get(*at..at + 4), Some([b'B', b'Z', b'h', b'1'..=b'9'])))
+}
+
+const XZ_MAGIC: &[u8] = b"\xfd7zXZ\0";
+
+/// The blocks that LZMA2 packed, as nearly all are (The .xz File Format 1.2.1). What turned around addresses in programs before
+/// that does not hide what a file is.
 fn xz(packed: &[u8], budget: &mut Budget, contents: &mut Contents<'_>) -> Result<Vec<u8>, Limit> {
-    const STREAM_HEADER: usize = 12;
     let mut unpacked = Vec::new();
+    let mut rest = packed;
+    for _ in 0..MAX_STREAMS {
+        rest = xz_stream(rest, &mut unpacked, budget, contents)?;
+        // Behind the blocks come an index and a footer, which say nothing that is not known by then.
+        let Some(next) = memmem::find(rest, XZ_MAGIC).and_then(|at| rest.get(at..)) else { return Ok(unpacked) };
+        rest = next;
+    }
+    Err(Limit::Streams)
+}
+
+/// One stream; what follows its last block is returned.
+fn xz_stream<'a>(
+    packed: &'a [u8],
+    unpacked: &mut Vec<u8>,
+    budget: &mut Budget,
+    contents: &mut Contents<'_>,
+) -> Result<&'a [u8], Limit> {
+    const STREAM_HEADER: usize = 12;
     let mut rest = packed.get(STREAM_HEADER..).unwrap_or_default();
+    let mut is_first = true;
     while let Some((dictionary, data)) = block(rest) {
         if MAX_DICTIONARY < dictionary {
             contents.unopened("xz with a large dictionary");
-            return Ok(unpacked);
+            return Ok(data);
         }
         let mut reader = Lzma2Reader::new(data, dictionary, None);
         let piece = budget.unpack(data.len(), reader.by_ref())?;
         if piece.is_empty() {
-            break;
+            return Ok(data);
         }
         unpacked.extend(piece);
+        is_first = false;
         // Padding and the check follow the data, and nothing says what a damaged block left unread.
         rest = after_check(packed, data, reader.into_inner());
     }
-    if unpacked.is_empty() && rest.first().is_some_and(|size| *size != 0) {
+    if is_first && rest.first().is_some_and(|size| *size != 0) {
         contents.unopened("xz with a filter");
     }
-    Ok(unpacked)
+    Ok(rest)
 }
 
 /// Size of the dictionary, and what follows the header of a block (§3.1).

@@ -2,23 +2,24 @@
 
 use std::borrow::Cow;
 
-use gatepost::finding::Severity;
+use gatepost::content::link::{Link, Place};
+use gatepost::finding::{Finding, Severity};
 
-use super::budget::Limit;
+use super::{Role, budget::Limit};
 
 /// What one reader of a format found.
 #[derive(Debug, Default)]
 pub(crate) struct Contents<'a> {
     pub(crate) remarks: Vec<Remark>,
     pub(crate) inner: Vec<Inner<'a>>,
-    /// Addresses as the file has them.
-    pub(crate) links: Vec<String>,
+    /// Addresses as the file has them: not normalised, and maybe no addresses at all.
+    pub(crate) links: Vec<Link>,
 }
 
 /// A finding without a place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Remark {
-    pub(crate) code: &'static str,
+    pub(crate) code: Cow<'static, str>,
     pub(crate) severity: Severity,
     pub(crate) detail: String,
 }
@@ -28,16 +29,42 @@ pub(crate) struct Remark {
 pub(crate) struct Inner<'a> {
     /// As programs may read it: most have one, some have none.
     pub(crate) names: Vec<String>,
+    /// `type/subtype`, where the file around it says so.
+    pub(crate) declared: String,
+    pub(crate) role: Role,
     /// `None` when only its name can be judged.
     pub(crate) content: Option<Cow<'a, [u8]>>,
 }
 
+impl<'a> Inner<'a> {
+    pub(crate) fn new(names: Vec<String>, content: impl Into<Cow<'a, [u8]>>) -> Self {
+        Self { content: Some(content.into()), ..Self::named(names) }
+    }
+
+    pub(crate) fn named(names: Vec<String>) -> Self {
+        Self { names, declared: String::new(), role: Role::Attachment, content: None }
+    }
+}
+
 impl<'a> Contents<'a> {
     pub(crate) fn remark(&mut self, code: &'static str, severity: Severity, detail: impl Into<String>) {
-        let remark = Remark { code, severity, detail: detail.into() };
+        let remark = Remark { code: code.into(), severity, detail: detail.into() };
         if !self.remarks.contains(&remark) {
             self.remarks.push(remark);
         }
+    }
+
+    /// What was found by others, whose places mean nothing outside the file.
+    pub(crate) fn found(&mut self, findings: impl IntoIterator<Item = Finding>) {
+        let remarks =
+            findings.into_iter().map(|Finding { code, severity, detail, .. }| Remark { code, severity, detail });
+        self.remarks.extend(remarks);
+    }
+
+    pub(crate) fn append(&mut self, other: Self) {
+        self.remarks.extend(other.remarks);
+        self.inner.extend(other.inner);
+        self.links.extend(other.links);
     }
 
     pub(crate) fn exceeded(&mut self, limit: Limit) {
@@ -57,18 +84,18 @@ impl<'a> Contents<'a> {
     }
 
     pub(crate) fn file(&mut self, name: impl Into<String>, content: impl Into<Cow<'a, [u8]>>) {
-        self.inner.push(Inner { names: vec![name.into()], content: Some(content.into()) });
+        self.inner.push(Inner::new(vec![name.into()], content));
     }
 
     pub(crate) fn named(&mut self, name: impl Into<String>) {
-        self.inner.push(Inner { names: vec![name.into()], content: None });
+        self.inner.push(Inner::named(vec![name.into()]));
     }
 
     /// Another mention of a link that is known says nothing new.
-    pub(crate) fn link(&mut self, text: impl Into<String>) {
-        let text = text.into();
-        if self.links.last() != Some(&text) {
-            self.links.push(text);
+    pub(crate) fn link(&mut self, text: impl AsRef<str>) {
+        let link = Link::new(text.as_ref(), Place::File);
+        if self.links.last() != Some(&link) {
+            self.links.push(link);
         }
     }
 }

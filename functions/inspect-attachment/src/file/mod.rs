@@ -6,6 +6,7 @@ mod compressed;
 mod contents;
 pub mod kind;
 mod markup;
+mod message;
 pub mod name;
 mod octets;
 mod office;
@@ -13,10 +14,14 @@ mod one_note;
 mod pdf;
 mod rar;
 mod seven_zip;
+mod signed;
+mod table;
 mod tar;
+mod tnef;
 mod web;
 mod zip;
 
+use gatepost::content::link::Link;
 use gatepost::finding::{Finding, Severity};
 
 use self::{
@@ -24,6 +29,7 @@ use self::{
     contents::{Contents, Inner},
     kind::{Danger, Kind},
     name::{FileName, claimed_by_type},
+    web::Page,
     zip::Archive,
 };
 
@@ -58,13 +64,13 @@ pub struct File<'a> {
 #[derive(Debug, Default)]
 pub struct Inspected {
     pub findings: Vec<Finding>,
-    pub links: Vec<Link>,
+    pub links: Vec<FileLink>,
 }
 
-/// An address in a file, as the file has it: not normalised, and maybe no address at all.
+/// A link, and the file that it stands in.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Link {
-    pub text: String,
+pub struct FileLink {
+    pub link: Link,
     pub location: String,
 }
 
@@ -96,7 +102,7 @@ impl Look<'_, '_> {
         let is_macro_free =
             self.file.names.iter().any(|name| name.ends_in(&["docx", "xlsx", "pptx", "dotx", "xltx", "potx"]));
         for remark in contents.remarks {
-            if remark.code != office::open::MACRO_ENABLED {
+            if remark.code != office::parts::MACRO_ENABLED {
                 inspected.findings.push(Finding::new(remark.code, remark.severity, remark.detail).at(location));
             } else if is_macro_free {
                 let detail =
@@ -104,8 +110,8 @@ impl Look<'_, '_> {
                 inspected.findings.push(Finding::new("type_mismatch", Severity::Review, detail).at(location));
             }
         }
-        let link = |text| Link { text, location: location.to_owned() };
-        inspected.links.extend(contents.links.into_iter().map(link));
+        let placed = |link| FileLink { link, location: location.to_owned() };
+        inspected.links.extend(contents.links.into_iter().map(placed));
         for (number, inner) in (1..).zip(contents.inner) {
             look_at_inner(&inner, number, location, depth + 1, budget, inspected);
         }
@@ -125,20 +131,27 @@ impl Look<'_, '_> {
 
     /// What the reader of its format finds.
     fn contents(&self, depth: usize, budget: &mut Budget) -> Contents<'_> {
-        let octets = self.file.content;
         // A page may hold a page, too, in a frame.
         if MAX_DEPTH + usize::from(!self.is_container()) < depth {
             let mut contents = Contents::default();
             contents.exceeded(Limit::Depth);
             return contents;
         }
-        match self.kind {
+        let mut contents = self.contents_by_kind(budget);
+        // A browser opens a file by its name, whatever it holds.
+        if let Some(page) = self.page() {
+            page.read(self.file.content, &mut contents);
+        }
+        contents
+    }
+
+    fn contents_by_kind(&self, budget: &mut Budget) -> Contents<'_> {
+        let octets = self.file.content;
+        let kind = if self.file.declared == "message/rfc822" { Some(Kind::Message) } else { self.kind };
+        match kind {
             Some(Kind::Zip | Kind::JavaProgram | Kind::AndroidProgram) => zip_contents(octets, budget),
             Some(Kind::Tar) => tar::read(octets, budget),
-            Some(kind @ (Kind::Gzip | Kind::Bzip2 | Kind::Xz)) => {
-                let name = self.file.names.first().map(FileName::shown).unwrap_or_default();
-                compressed::read(kind, octets, &name, budget)
-            }
+            Some(kind @ (Kind::Gzip | Kind::Bzip2 | Kind::Xz)) => compressed::read(kind, octets, &self.name(), budget),
             Some(Kind::SevenZip) => seven_zip::read(octets, budget),
             Some(Kind::Rar) => rar::read(octets, budget),
             Some(Kind::Cabinet) => rar::read_cabinet(octets, budget),
@@ -152,11 +165,31 @@ impl Look<'_, '_> {
             Some(Kind::Pdf) => pdf::read(octets, budget),
             Some(Kind::Rtf) => office::rtf::read(octets, budget),
             Some(Kind::Calendar) => calendar::read(octets, budget),
+            Some(Kind::Tnef) => tnef::read(octets, budget),
+            Some(Kind::SignedMessage) => signed::read(octets, &self.name(), budget),
+            Some(Kind::EncryptedMessage) => signed::encrypted(),
+            Some(Kind::Message) if self.is_mail() => message::read(octets, budget),
+            None if self.is_zip_by_name() && zip::has_directory(octets) => zip_contents(octets, budget),
             None if office::flat::is_document(octets) => office::flat::read(octets),
-            Some(Kind::Svg | Kind::Html) | None if self.is_page() => web::read(self.kind, octets),
-            None if self.is_table() => table_contents(octets),
+            None if self.is_table() => table::read(octets),
             _ => Contents::default(),
         }
+    }
+
+    fn name(&self) -> String {
+        self.file.names.first().map(FileName::shown).unwrap_or_default()
+    }
+
+    /// A text with a header is opened as a text under a name of one, and mail programs do not open the text that they show.
+    fn is_mail(&self) -> bool {
+        let is_text = |name: &FileName| name.ends_in(&["txt", "log", "md", "csv", "htm", "html", "ics", "vcf"]);
+        let is_named = !self.file.names.is_empty() && self.file.names.iter().all(is_text);
+        self.file.role == Role::Attachment && !is_named
+    }
+
+    /// Programs look for the directory of an archive at its end, whatever stands in front.
+    fn is_zip_by_name(&self) -> bool {
+        self.file.names.iter().any(|name| name.claims().is_some_and(|claim| claim.contains(&Some(Kind::Zip))))
     }
 
     fn is_container(&self) -> bool {
@@ -177,19 +210,32 @@ impl Look<'_, '_> {
                     | Kind::OneNote
                     | Kind::Pdf
                     | Kind::Rtf
+                    | Kind::Message
+                    | Kind::Tnef
+                    | Kind::SignedMessage
             )
         )
     }
 
-    /// What a browser opens, by content or else by name. Mail programs run nothing in the text that they show.
-    fn is_page(&self) -> bool {
-        let by_name =
-            || self.file.names.iter().any(|name| name.ends_in(&["htm", "html", "xhtml", "shtml", "xht", "svg"]));
-        self.file.role == Role::Attachment && (self.kind.is_some() || by_name() || self.file.declared == "text/html")
+    /// How a browser opens it, by its name, its declared type or what it holds. Mail programs run nothing in the text that they
+    /// show.
+    fn page(&self) -> Option<Page> {
+        let is_named = |endings: &[&str]| self.file.names.iter().any(|name| name.ends_in(endings));
+        let is_declared = |types: &[&str]| types.contains(&self.file.declared);
+        let is_drawing = self.kind == Some(Kind::Svg) || is_named(&["svg"]) || is_declared(&["image/svg+xml"]);
+        let is_html = matches!(self.kind, Some(Kind::Html | Kind::Svg))
+            || is_named(&["htm", "html", "xhtml", "shtml", "xht", "svg"])
+            || is_declared(&["text/html"]);
+        let is_xml = is_drawing
+            || is_named(&["xml", "xsl", "xslt", "xhtml", "xht", "rss", "atom", "mml"])
+            || is_declared(&["application/xhtml+xml", "text/xml", "application/xml"]);
+        let is_opened = self.file.role == Role::Attachment && (is_html || is_xml);
+        is_opened.then_some(Page { is_html, is_xml, is_drawing })
     }
 
     fn is_table(&self) -> bool {
-        self.file.names.iter().any(|name| name.ends_in(&["csv", "tsv", "slk", "txt"]))
+        let by_type = ["text/csv", "text/tab-separated-values", "application/vnd.ms-excel"];
+        self.file.names.iter().any(|name| name.ends_in(table::EXTENSIONS)) || by_type.contains(&self.file.declared)
     }
 
     /// The strictest thing that name or content does when opened, and in words how we know.
@@ -281,30 +327,18 @@ fn look_at_inner(
     let shown = names.first().map_or_else(|| format!("({number})"), FileName::shown);
     let location: String = format!("{outer}/{shown}").chars().take(MAX_LOCATION).collect();
     let content = inner.content.as_deref().unwrap_or_default();
-    let file = File { location: &location, names: &names, declared: "", content, role: Role::Attachment };
+    let file = File { location: &location, names: &names, declared: &inner.declared, content, role: inner.role };
     let look = Look { file: &file, kind: Kind::of(content), is_known: inner.content.is_some() };
     look.into(depth, budget, inspected);
 }
 
 fn zip_contents<'a>(octets: &'a [u8], budget: &mut Budget) -> Contents<'a> {
     let archive = Archive::parse(octets);
-    if office::open::is_document(&archive) { office::open::read(&archive, budget) } else { zip::read(&archive, budget) }
-}
-
-/// A cell that Excel takes for a call of another program: `=program|'arguments'!cell`.
-fn table_contents<'a>(octets: &[u8]) -> Contents<'a> {
-    let mut contents = Contents::default();
-    let text = octets::text_of(octets);
-    let cells = text.split([',', ';', '\t', '\n', '\r']).map(|cell| cell.trim_start_matches([' ', '"']));
-    for cell in cells.filter(|cell| cell.starts_with(['=', '+', '-', '@'])) {
-        if let Some((program, topic)) = cell.split_once('|')
-            && topic.contains('!')
-        {
-            let program = program.trim_start_matches(['=', '+', '-', '@', ' ']);
-            let program = program.rsplit(|c: char| !c.is_ascii_alphanumeric() && !matches!(c, '.' | '\\' | '/')).next();
-            office::binary::linked_program(program.unwrap_or_default(), &mut contents);
-        }
-    }
+    let mut contents = match office::open::is_document(&archive) {
+        true => office::open::read(&archive, budget),
+        false => zip::read(&archive, budget),
+    };
+    zip::read_ambiguous(&archive, budget, &mut contents);
     contents
 }
 

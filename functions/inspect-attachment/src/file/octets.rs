@@ -33,16 +33,19 @@ pub(crate) fn utf16_text(octets: &[u8]) -> String {
     char::decode_utf16(units).map(|unit| unit.unwrap_or(char::REPLACEMENT_CHARACTER)).collect()
 }
 
+fn utf16_big_endian_text(octets: &[u8]) -> String {
+    let swapped: Vec<u8> = octets.as_chunks::<2>().0.iter().flat_map(|&[high, low]| [low, high]).collect();
+    utf16_text(&swapped)
+}
+
 /// The text of a file that says by its byte order mark how it is written, or else is UTF-8 or something that ASCII is part of.
 pub(crate) fn text_of(octets: &[u8]) -> std::borrow::Cow<'_, str> {
     match octets {
         [0xff, 0xfe, rest @ ..] => utf16_text(rest).into(),
-        [0xfe, 0xff, rest @ ..] => {
-            let swapped: Vec<u8> = rest.as_chunks::<2>().0.iter().flat_map(|&[high, low]| [low, high]).collect();
-            utf16_text(&swapped).into()
-        }
+        [0xfe, 0xff, rest @ ..] => utf16_big_endian_text(rest).into(),
         [0xef, 0xbb, 0xbf, rest @ ..] => String::from_utf8_lossy(rest),
         [b'<', 0, ..] => utf16_text(octets).into(),
+        [0, b'<', ..] => utf16_big_endian_text(octets).into(),
         _ => String::from_utf8_lossy(octets),
     }
 }

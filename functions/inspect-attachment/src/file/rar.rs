@@ -46,7 +46,7 @@ fn read_5<'a>(mut rest: &'a [u8], budget: &mut Budget, contents: &mut Contents<'
             }
             FILE => {
                 budget.take_entry()?;
-                file_5(&header, budget, contents)?;
+                file_5(&header, contents);
             }
             _ => {}
         }
@@ -72,13 +72,13 @@ fn header_5(octets: &[u8]) -> Option<Header<'_>> {
     Some(Header { kind, body, data, rest })
 }
 
-fn file_5<'a>(header: &Header<'a>, budget: &mut Budget, contents: &mut Contents<'a>) -> Result<(), Limit> {
+fn file_5<'a>(header: &Header<'a>, contents: &mut Contents<'a>) {
     let mut body = header.body;
-    let Some((method, name)) = file_name_5(&mut body) else { return Ok(()) };
+    let Some((method, name)) = file_name_5(&mut body) else { return };
     // Behind the name is the extra area, of which a record of type 1 says that the file is encrypted.
     let is_encrypted = extra_kinds(body).any(|kind| kind == 1);
     let name = String::from_utf8_lossy(name).into_owned();
-    add(name, is_encrypted, (method >> 7) & 7 == 0, header.data, budget, contents)
+    add(name, is_encrypted, (method >> 7) & 7 == 0, header.data, contents);
 }
 
 fn file_name_5<'a>(body: &mut &'a [u8]) -> Option<(usize, &'a [u8])> {
@@ -138,32 +138,23 @@ fn read_4<'a>(archive: &'a [u8], budget: &mut Budget, contents: &mut Contents<'a
             let name = u16_at(rest, 26).and_then(|length| slice(rest, name_at, usize::from(length)));
             let name = name.unwrap_or_default().split(|&octet| octet == 0).next().unwrap_or_default();
             let is_stored = rest.get(25) == Some(&0x30);
-            add(String::from_utf8_lossy(name).into_owned(), flags & 4 != 0, is_stored, data, budget, contents)?;
+            add(String::from_utf8_lossy(name).into_owned(), flags & 4 != 0, is_stored, data, contents);
         }
         rest = next;
     }
     Ok(())
 }
 
-fn add<'a>(
-    name: String,
-    is_encrypted: bool,
-    is_stored: bool,
-    data: &'a [u8],
-    budget: &mut Budget,
-    contents: &mut Contents<'a>,
-) -> Result<(), Limit> {
+fn add<'a>(name: String, is_encrypted: bool, is_stored: bool, data: &'a [u8], contents: &mut Contents<'a>) {
     if is_encrypted {
         contents.encrypted();
         contents.named(name);
     } else if is_stored {
-        budget.take_octets(data.len())?;
         contents.file(name, data);
     } else {
         contents.unopened("RAR");
         contents.named(name);
     }
-    Ok(())
 }
 
 /// The names in a cabinet.

@@ -1,9 +1,9 @@
 //! Zip archives (APPNOTE.TXT 6.3.10): what the directory says, what the entries hold, and where readers would disagree.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, io::Read};
 
 use bzip2_rs::DecoderReader;
-use flate2::read::DeflateDecoder;
+use flate2::{bufread, read::DeflateDecoder};
 use gatepost::finding::Severity;
 use memchr::memmem;
 
@@ -26,6 +26,9 @@ const MAX_PARTS: usize = 20_000;
 /// Octets of a name that are judged, from its end, where the extension is. No system takes longer ones.
 const MAX_NAME: usize = 256;
 
+/// Files that the directory does not name, of one archive.
+const MAX_UNLISTED: usize = 100;
+
 /// One file as the directory or its local header describes it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Entry<'a> {
@@ -46,6 +49,10 @@ pub(crate) struct Archive<'a> {
     pub(crate) entries: Vec<Entry<'a>>,
     /// Where the archive begins: data may stand before it.
     start: usize,
+    /// Where its directory begins; the end where there is none.
+    directory: usize,
+    /// The other pieces are elsewhere.
+    is_split: bool,
     is_cut: bool,
 }
 
@@ -64,13 +71,15 @@ impl<'a> Archive<'a> {
     pub(crate) fn parse(octets: &'a [u8]) -> Self {
         let place = directory_place(octets);
         let start = place.as_ref().map_or(0, |place| place.archive_at);
+        let is_split = place.as_ref().is_some_and(|place| place.is_split);
+        let directory_at = place.as_ref().map_or(octets.len(), |place| place.start);
         let directory = place.and_then(|place| octets.get(place.start..place.end)).unwrap_or_default();
         let mut entries: Vec<_> = directory_entries(directory).take(MAX_PARTS + 1).collect();
         if entries.is_empty() {
             entries = local_entries(octets).take(MAX_PARTS + 1).collect();
         }
         let is_cut = MAX_PARTS < entries.len();
-        Self { octets, entries, start, is_cut }
+        Self { octets, entries, start, directory: directory_at, is_split, is_cut }
     }
 
     pub(crate) fn has(&self, name: &[u8]) -> bool {
@@ -99,6 +108,18 @@ impl<'a> Archive<'a> {
         }
     }
 
+    /// The first octets of what an entry unpacks to, as far as that is known.
+    pub(crate) fn head(&self, entry: &Entry<'a>) -> Vec<u8> {
+        const HEAD: usize = 64;
+        let Some((_, packed)) = self.packed(entry) else { return Vec::new() };
+        let mut head = Vec::new();
+        match entry.method {
+            8 => drop(bufread::DeflateDecoder::new(packed).take(HEAD as u64).read_to_end(&mut head)),
+            _ => head.extend(packed.iter().take(HEAD)),
+        }
+        head
+    }
+
     /// The local header and what stands behind it.
     fn packed(&self, entry: &Entry<'a>) -> Option<(Entry<'a>, &'a [u8])> {
         let at = self.start.checked_add(entry.offset)?;
@@ -113,19 +134,51 @@ impl<'a> Archive<'a> {
         if before.starts_with(LOCAL_HEADER) {
             return Some("another archive stands in front of it");
         }
-        let read = self.entries.iter().take(MAX_ENTRIES);
-        let headers = read.filter_map(|entry| Some((entry, self.packed(entry)?.0)));
-        if headers.clone().any(|(entry, header)| entry.name != header.name) {
+        let headers = || self.entries.iter().map(|entry| (entry, self.packed(entry).map(|(header, _)| header)));
+        if headers().any(|(entry, header)| header.is_some_and(|header| entry.name != header.name)) {
             return Some("its directory gives a file another name than the file's own header");
         }
-        let mut places: Vec<_> = headers
-            .map(|(entry, header)| (entry.offset, (30 + header.name.len()).saturating_add(entry.packed_size)))
-            .collect();
+        if headers().any(|(entry, header)| header.is_some_and(|header| entry.method != header.method)) {
+            return Some("its directory says of a file that it is packed otherwise than the file's own header");
+        }
+        if headers().any(|(_, header)| header.is_none()) {
+            return Some("its directory names a file that is not there");
+        }
+        let places = self.places();
+        let overlap = places.windows(2).any(|pair| matches!(pair, [(_, end), (next, _)] if end > next));
+        if overlap {
+            return Some("its files share their octets");
+        }
+        let is_unlisted = !self.unlisted(&places).is_empty();
+        is_unlisted.then_some("it has a file that its directory does not name")
+    }
+
+    /// From where to where the files stand, in order.
+    fn places(&self) -> Vec<(usize, usize)> {
+        let place = |entry: &Entry<'a>| {
+            let (header, _) = self.packed(entry)?;
+            let start = self.start.checked_add(entry.offset)?;
+            Some((start, start + (30 + header.name.len() + header.extra.len()).saturating_add(entry.packed_size)))
+        };
+        let mut places: Vec<_> = self.entries.iter().filter_map(place).collect();
         places.sort_unstable();
-        let overlap = places
-            .windows(2)
-            .any(|pair| matches!(pair, [(at, length), (next, _)] if at.saturating_add(*length) > *next));
-        overlap.then_some("its files share their octets")
+        places
+    }
+
+    /// Files between those that the directory names: a program that reads from the front finds them.
+    fn unlisted(&self, places: &[(usize, usize)]) -> Vec<Entry<'a>> {
+        let ends = std::iter::once(self.start).chain(places.iter().map(|(_, end)| *end));
+        let starts = places.iter().map(|(start, _)| *start).chain([self.directory]);
+        let gaps = ends.zip(starts).filter_map(|(end, start)| Some((end, self.octets.get(end..start)?)));
+        let headers = gaps.flat_map(|(end, gap)| memmem::find_iter(gap, LOCAL_HEADER).map(move |at| end + at));
+        let entries = headers.filter_map(|at| local_entry(self.octets, at).filter(|entry| !entry.name.is_empty()));
+        let as_listed = |entry: Entry<'a>| Entry {
+            offset: entry.offset - self.start,
+            // The sizes may stand behind the data.
+            packed_size: if entry.packed_size == 0 { self.octets.len() } else { entry.packed_size },
+            ..entry
+        };
+        entries.map(as_listed).take(MAX_UNLISTED).collect()
     }
 }
 
@@ -140,7 +193,7 @@ impl Entry<'_> {
     }
 
     /// The name, and what programs take for it that end at a zero octet or read the extra field of Info-ZIP (0x7075).
-    fn names(&self) -> Vec<String> {
+    pub(crate) fn names(&self) -> Vec<String> {
         let mut names = vec![self.text()];
         if let Some(end) = self.name.iter().position(|&octet| octet == 0) {
             names.push(String::from_utf8_lossy(self.name.get(..end).unwrap_or_default()).into_owned());
@@ -156,23 +209,32 @@ impl Entry<'_> {
 /// What an archive holds that is no document of Office.
 pub(crate) fn read<'a>(archive: &Archive<'a>, budget: &mut Budget) -> Contents<'a> {
     let mut contents = Contents::default();
-    if let Some(why) = archive.ambiguity() {
-        let detail = format!("programs see different files in this archive: {why}");
-        contents.remark("ambiguous_archive", Severity::Quarantine, detail);
-    }
     if MAX_ENTRIES < archive.entries.len() {
         contents.exceeded(Limit::Entries);
     }
+    let entries = archive.entries.iter().filter(|entry| !entry.is_folder()).take(MAX_ENTRIES);
+    if let Err(limit) = entries.into_iter().try_for_each(|entry| read_entry(archive, entry, budget, &mut contents)) {
+        contents.exceeded(limit);
+    }
+    contents
+}
+
+/// Where readers of the archive would disagree, whatever it is, and what some of them would find.
+pub(crate) fn read_ambiguous<'a>(archive: &Archive<'a>, budget: &mut Budget, contents: &mut Contents<'a>) {
+    if archive.is_split {
+        contents.unopened("a piece of an archive in several");
+        return;
+    }
+    let Some(why) = archive.ambiguity() else { return };
+    let detail = format!("programs see different files in this archive: {why}");
+    contents.remark("ambiguous_archive", Severity::Quarantine, detail);
     if let Some(before) = archive.octets.get(..archive.start).filter(|before| before.starts_with(LOCAL_HEADER)) {
         contents.file("(in front)", before);
     }
-    for entry in archive.entries.iter().filter(|entry| !entry.is_folder()).take(MAX_ENTRIES) {
-        if let Err(limit) = read_entry(archive, entry, budget, &mut contents) {
-            contents.exceeded(limit);
-            break;
-        }
+    let unlisted = archive.unlisted(&archive.places());
+    if let Err(limit) = unlisted.iter().try_for_each(|entry| read_entry(archive, entry, budget, contents)) {
+        contents.exceeded(limit);
     }
-    contents
 }
 
 fn read_entry<'a>(
@@ -196,8 +258,14 @@ fn read_entry<'a>(
         Err(limit) => (None, Err(limit)),
     };
     // With its name alone as well: a program that is also a bomb is a program first.
-    contents.inner.push(Inner { names: entry.names(), content });
+    contents.inner.push(Inner { content, ..Inner::named(entry.names()) });
     outcome
+}
+
+/// Whether there is a directory of files, wherever the archive begins.
+pub(crate) fn has_directory(octets: &[u8]) -> bool {
+    let place = directory_place(octets).and_then(|place| octets.get(place.start..place.end));
+    place.is_some_and(|directory| directory_entries(directory).next().is_some())
 }
 
 /// Whether an archive has this file, by its directory or as its first.
@@ -280,6 +348,7 @@ fn extra_field(mut extra: &[u8], wanted: u16) -> Option<&[u8]> {
 }
 
 struct DirectoryPlace {
+    is_split: bool,
     start: usize,
     end: usize,
     archive_at: usize,
@@ -297,5 +366,6 @@ fn directory_place(archive: &[u8]) -> Option<DirectoryPlace> {
     };
     let (size, offset) = (usize_at(record, 12)?, usize_at(record, 16)?);
     let start = directory_end.checked_sub(size)?;
-    Some(DirectoryPlace { start, end: directory_end, archive_at: start.saturating_sub(offset) })
+    let is_split = u16_at(record, 4).is_some_and(|disk| disk != 0 && disk != u16::MAX);
+    Some(DirectoryPlace { is_split, start, end: directory_end, archive_at: start.saturating_sub(offset) })
 }

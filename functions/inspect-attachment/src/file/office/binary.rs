@@ -5,18 +5,16 @@ use gatepost::finding::Severity;
 use memchr::{memchr_iter, memmem};
 
 use super::{
-    compound::{CompoundFile, MAGIC, Object},
+    compound::{CompoundFile, MAGIC},
     macros::{Project, project},
-    package,
+    outlook, package,
+    relations::is_elsewhere,
 };
 use crate::file::{
     budget::{Budget, Limit},
     contents::Contents,
     octets::{slice, u16_at, usize_at, utf16_text},
 };
-
-/// Records that are followed within a stream.
-const MAX_RECORDS: usize = 500_000;
 
 /// Classes of objects that are documents themselves: charts, sheets, texts, slides, drawings.
 const DOCUMENT_CLASSES: &[[u8; 4]] = &[
@@ -40,6 +38,21 @@ const DOCUMENT_CLASSES: &[[u8; 4]] = &[
 
 const EQUATION_CLASS: [u8; 4] = [0x02, 0xce, 0x02, 0];
 
+const EQUATION: &str = "the document embeds an object of the equation editor, which is no longer maintained";
+
+/// Classes that load a page or a script of somebody else's when they are read: Shell.Explorer, an HTML document, a scriptlet, SOAP,
+/// and the loader of ActiveX controls that switches off protections of memory.
+const ATTACKED_CLASSES: &[[u8; 16]] = &[
+    [0xc3, 0x2a, 0xb2, 0xea, 0xc1, 0x30, 0xcf, 0x11, 0xa7, 0xeb, 0, 0, 0xc0, 0x5b, 0xae, 0x0b],
+    [0x20, 0x69, 0x33, 0x25, 0xf9, 0x03, 0xcf, 0x11, 0x8f, 0xd0, 0, 0xaa, 0, 0x68, 0x6f, 0x13],
+    [0xd3, 0x0b, 0x29, 0x06, 0xaa, 0x48, 0xd2, 0x11, 0x84, 0x32, 0, 0x60, 0x08, 0xc3, 0xfb, 0xfc],
+    [0xc7, 0xb0, 0xab, 0xec, 0x19, 0x7f, 0xd2, 0x11, 0x97, 0x8e, 0, 0, 0xf8, 0x75, 0x7e, 0x2a],
+    [0xd0, 0x74, 0xf7, 0x0c, 0x77, 0xf0, 0xd1, 0x11, 0xb1, 0xbc, 0, 0xc0, 0x4f, 0x86, 0xc3, 0x24],
+];
+
+/// A link to a file: opening the document reads it, from a share as well.
+const FILE_MONIKER: &[u8] = b"\x03\x03\0\0\0\0\0\0\xc0\0\0\0\0\0\0\x46";
+
 /// A link whose target is an address: opening the document fetches it.
 const URL_MONIKER: &[u8] = b"\xe0\xc9\xea\x79\xf9\xba\xce\x11\x8c\x82\x00\xaa\x00\x4b\xa9\x0b";
 
@@ -62,22 +75,27 @@ fn read_file(file: &CompoundFile<'_>, budget: &mut Budget, contents: &mut Conten
     }
     macros(project(file, budget)?, contents);
     for object in file.objects.iter().filter(|object| object.is_stream) {
-        match object.name.as_str() {
-            "WordDocument" => word(&file.stream(object, budget)?, contents),
-            "Workbook" | "Book" => excel(&file.stream(object, budget)?, contents),
-            "PowerPoint Document" => powerpoint(&file.stream(object, budget)?, budget, contents)?,
-            "Current User" if memmem::find(&file.stream(object, budget)?, ENCRYPTED_SLIDES).is_some() => {
+        match object.name.to_lowercase().as_str() {
+            "worddocument" => word(&file.stream(object, budget)?, contents),
+            "workbook" | "book" => excel(&file.stream(object, budget)?, contents),
+            "powerpoint document" => powerpoint(&file.stream(object, budget)?, budget, contents)?,
+            "current user" if memmem::find(&file.stream(object, budget)?, ENCRYPTED_SLIDES).is_some() => {
                 encrypted(contents);
             }
-            "\u{1}Ole10Native" => native(&file.stream(object, budget)?, contents),
-            "\u{1}Ole" => link(&file.stream(object, budget)?, contents),
+            "\u{1}ole10native" => native(&file.stream(object, budget)?, contents),
+            "equation native" => equation(&file.stream(object, budget)?, contents),
+            "\u{1}ole" => link(&file.stream(object, budget)?, contents),
             _ => {}
         }
     }
-    for storage in file.objects.iter().skip(1).filter(|object| !object.is_stream) {
-        embedded(&storage.class, contents);
+    for (at, storage) in file.objects.iter().enumerate().filter(|(_, object)| !object.is_stream) {
+        // Of the file itself, any class but these is that of the program that made it.
+        let is_attack = storage.class.starts_with(&EQUATION_CLASS) || ATTACKED_CLASSES.contains(&storage.class);
+        if at != 0 || is_attack {
+            embedded(&storage.class, contents);
+        }
     }
-    attachments(file, budget, contents)
+    outlook::read(file, budget, contents)
 }
 
 pub(crate) fn macros(project: Project, contents: &mut Contents<'_>) {
@@ -97,8 +115,12 @@ pub(crate) fn embedded(class: &[u8; 16], contents: &mut Contents<'_>) {
     if class.iter().all(|octet| *octet == 0) || DOCUMENT_CLASSES.iter().any(is) {
         return;
     }
+    if ATTACKED_CLASSES.contains(class) {
+        let detail = "the document embeds an object that loads a page or a script";
+        return contents.remark("embedded_object", Severity::Quarantine, detail);
+    }
     let detail = match is(&EQUATION_CLASS) {
-        true => "the document embeds an object of the equation editor, which is no longer maintained",
+        true => EQUATION,
         false => "the document embeds an object that another program opens",
     };
     contents.remark("embedded_object", Severity::Review, detail);
@@ -114,16 +136,43 @@ pub(crate) fn native(stream: &[u8], contents: &mut Contents<'static>) {
     }
 }
 
+/// Letters of the name of a font that the equation editor has room for.
+const MAX_FONT_NAME: usize = 32;
+
+/// An equation names its fonts (MTEF 3, record 8); a name that is longer than any runs over the end of its place in memory.
+fn equation(stream: &[u8], contents: &mut Contents<'_>) {
+    const FONT: u8 = 8;
+    const HEADERS: usize = 28 + 5;
+    let records = stream.get(HEADERS..).unwrap_or_default();
+    let font = records.iter().take(16).position(|record| *record == FONT).and_then(|at| records.get(at + 3..));
+    let name_length = font.map_or(0, |font| font.iter().take_while(|octet| **octet != 0).count());
+    if MAX_FONT_NAME < name_length {
+        let detail = "the document embeds an equation that attacks the program that opens it";
+        contents.remark("embedded_object", Severity::Quarantine, detail);
+    } else {
+        let detail = EQUATION;
+        contents.remark("embedded_object", Severity::Review, detail);
+    }
+}
+
+/// What an object is linked to ([MS-OLEDS] §2.3.3), by the monikers in it.
 fn link(stream: &[u8], contents: &mut Contents<'_>) {
-    let Some(at) = memmem::find(stream, URL_MONIKER) else { return };
-    let target = stream.get(at + URL_MONIKER.len() + 4..).map(utf16_text).unwrap_or_default();
-    let target = target.split('\0').next().unwrap_or_default().to_owned();
-    contents.remark(
-        "remote_object",
-        Severity::Quarantine,
-        "the document loads an object from elsewhere when it is opened",
-    );
-    contents.link(target);
+    let after = |moniker: &[u8]| memmem::find(stream, moniker).and_then(|at| stream.get(at + moniker.len()..));
+    let url = after(URL_MONIKER).and_then(|rest| rest.get(4..)).map(utf16_text);
+    let file = after(FILE_MONIKER).and_then(|rest| slice(rest, 6, usize_at(rest, 2)?));
+    let file = file.map(|path| String::from_utf8_lossy(path).into_owned()).filter(|path| is_elsewhere(path));
+    for target in url.into_iter().chain(file) {
+        loads_from_elsewhere(contents);
+        contents.link(target.split('\0').next().unwrap_or_default());
+    }
+    if ATTACKED_CLASSES.iter().any(|class| memmem::find(stream, class).is_some()) {
+        loads_from_elsewhere(contents);
+    }
+}
+
+fn loads_from_elsewhere(contents: &mut Contents<'_>) {
+    let detail = "the document loads an object from elsewhere when it is opened";
+    contents.remark("remote_object", Severity::Quarantine, detail);
 }
 
 fn word(stream: &[u8], contents: &mut Contents<'_>) {
@@ -154,14 +203,13 @@ fn is_dde_field(octets: &[u8]) -> bool {
     is(b"DDEAUTO") || is(b"DDE ")
 }
 
-/// Records of the workbook's globals and sheets ([MS-XLS] §2.4).
-fn excel(stream: &[u8], contents: &mut Contents<'_>) {
+/// Records of the workbook's globals and sheets ([MS-XLS] §2.4), to the end of the stream.
+pub(crate) fn excel(stream: &[u8], contents: &mut Contents<'_>) {
     const FILE_PASS: u16 = 0x2f;
     const BOUND_SHEET: u16 = 0x85;
     const SUPPORTING_BOOK: u16 = 0x1ae;
     let mut rest = stream;
-    for _ in 0..MAX_RECORDS {
-        let (Some(kind), Some(length)) = (u16_at(rest, 0), u16_at(rest, 2)) else { return };
+    while let (Some(kind), Some(length)) = (u16_at(rest, 0), u16_at(rest, 2)) {
         let record = slice(rest, 4, usize::from(length)).unwrap_or_default();
         match kind {
             FILE_PASS => {
@@ -221,10 +269,7 @@ pub(crate) fn linked_program(program: &str, contents: &mut Contents<'_>) {
 fn powerpoint(stream: &[u8], budget: &mut Budget, contents: &mut Contents<'static>) -> Result<(), Limit> {
     const OBJECT_STORAGE: u16 = 0x1011;
     let mut rest = stream;
-    for _ in 0..MAX_RECORDS {
-        let (Some(version), Some(kind), Some(length)) = (u16_at(rest, 0), u16_at(rest, 2), usize_at(rest, 4)) else {
-            break;
-        };
+    while let (Some(version), Some(kind), Some(length)) = (u16_at(rest, 0), u16_at(rest, 2), usize_at(rest, 4)) {
         let body = rest.get(8..).unwrap_or_default();
         if version & 0x0f == 0x0f {
             rest = body;
@@ -241,24 +286,6 @@ fn powerpoint(stream: &[u8], budget: &mut Budget, contents: &mut Contents<'stati
             }
         }
         rest = next;
-    }
-    Ok(())
-}
-
-/// What a message of Outlook carries ([MS-OXMSG] §2.2.2).
-fn attachments(file: &CompoundFile<'_>, budget: &mut Budget, contents: &mut Contents<'static>) -> Result<(), Limit> {
-    let is_attachment = |object: &Object| !object.is_stream && object.name.starts_with("__attach_version1.0_");
-    for (at, _) in file.objects.iter().enumerate().filter(|(_, object)| is_attachment(object)) {
-        budget.take_entry()?;
-        let stream = |name: &str| file.within(at).find(|object| object.name.eq_ignore_ascii_case(name));
-        let data = stream("__substg1.0_37010102").map(|object| file.stream(object, budget)).transpose()?;
-        let name = stream("__substg1.0_3707001F").or_else(|| stream("__substg1.0_3704001F"));
-        let name = name.map(|object| file.stream(object, budget)).transpose()?.map(|name| utf16_text(&name));
-        let name = name.unwrap_or_default();
-        match data {
-            Some(data) => contents.file(name, data),
-            None => contents.named(name),
-        }
     }
     Ok(())
 }

@@ -1,17 +1,22 @@
 //! Documents in the form of zip archives: Office Open XML (ECMA-376) and OpenDocument.
 
+use std::borrow::Cow;
+
 use gatepost::finding::Severity;
 use memchr::memmem;
 
 use super::{
     binary::{class_of, dde, embedded, linked_program, macro_sheet, macros},
-    compound::CompoundFile,
+    compound::{CompoundFile, MAGIC},
     macros::{Project, project},
+    parts::{Parts, Use},
 };
 use crate::file::{
     budget::{Budget, Limit, is_excessive},
-    contents::Contents,
-    markup::{Piece, Tag, pieces},
+    contents::{Contents, Inner},
+    kind::{Danger, Kind},
+    markup::{Piece, pieces},
+    name::FileName,
     octets::{slice, text_of, u16_at, usize_at, utf16_text},
     zip::{Archive, Entry, Unpacked},
 };
@@ -21,18 +26,6 @@ const INERT_EXTENSIONS: [&str; 30] = [
     "xml", "rels", "vml", "png", "jpg", "jpeg", "gif", "bmp", "tif", "tiff", "emf", "wmf", "emz", "wmz", "wdp", "webp",
     "ico", "fntdata", "odttf", "ttf", "bin", "mp3", "mp4", "m4v", "m4a", "wav", "mov", "rdf", "thmx", "svm",
 ];
-
-/// What a part may be that a link of a document points at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Target {
-    /// On the reader's own machine or network, as templates of a company are.
-    Near,
-    Web,
-    /// Another machine is given the reader's credentials.
-    Share,
-    /// A scheme that runs something.
-    Runs,
-}
 
 /// Whether the archive is a document of either kind.
 pub(crate) fn is_document(archive: &Archive<'_>) -> bool {
@@ -44,58 +37,144 @@ pub(crate) fn read<'a>(archive: &Archive<'a>, budget: &mut Budget) -> Contents<'
     if archive.is_cut() {
         contents.exceeded(Limit::Entries);
     }
-    for entry in archive.entries.iter().filter(|entry| !entry.is_folder()) {
-        if let Err(limit) = read_part(archive, entry, budget, &mut contents) {
-            contents.exceeded(limit);
-            break;
-        }
+    if let Err(limit) = read_parts(archive, budget, &mut contents) {
+        contents.exceeded(limit);
     }
     contents
+}
+
+fn read_parts<'a>(archive: &Archive<'a>, budget: &mut Budget, contents: &mut Contents<'a>) -> Result<(), Limit> {
+    let mut parts = Parts::default();
+    let files = || archive.entries.iter().filter(|entry| !entry.is_folder()).map(|entry| (entry, path_of(entry)));
+    let says_what_parts_are = |path: &str| path == CONTENT_TYPES || extension(path) == "rels";
+    for (entry, path) in files().filter(|(_, path)| says_what_parts_are(path)) {
+        let Some(octets) = unpacked(archive, entry, budget, contents)? else { continue };
+        match path.as_str() {
+            CONTENT_TYPES => parts.note_types(&text_of(&octets), contents),
+            _ => parts.note_relations(&path, &text_of(&octets), contents),
+        }
+    }
+    for (entry, path) in files().filter(|(_, path)| !says_what_parts_are(path)) {
+        read_part(archive, entry, &path, parts.uses(&path), budget, contents)?;
+    }
+    Ok(())
+}
+
+const CONTENT_TYPES: &str = "[content_types].xml";
+
+fn path_of(entry: &Entry<'_>) -> String {
+    entry.text().replace('\\', "/").trim_start_matches('/').to_ascii_lowercase()
+}
+
+fn unpacked<'a>(
+    archive: &Archive<'a>,
+    entry: &Entry<'a>,
+    budget: &mut Budget,
+    contents: &mut Contents<'a>,
+) -> Result<Option<Cow<'a, [u8]>>, Limit> {
+    match archive.unpack(entry, budget)? {
+        Unpacked::Octets(octets) => return Ok(Some(octets)),
+        Unpacked::Encrypted => contents.encrypted(),
+        Unpacked::Unknown(method) => contents.unopened(&format!("zip method {method}")),
+        Unpacked::Missing => {}
+    }
+    Ok(None)
 }
 
 fn read_part<'a>(
     archive: &Archive<'a>,
     entry: &Entry<'a>,
+    path: &str,
+    uses: &[Use],
     budget: &mut Budget,
     contents: &mut Contents<'a>,
 ) -> Result<(), Limit> {
-    let name = entry.text().replace('\\', "/");
-    let path = name.to_ascii_lowercase();
-    if !is_read(&path) {
+    let is_hidden = !is_read(path) && uses.is_empty();
+    if is_hidden && !is_dangerous(&archive.head(entry)) {
+        deceptive_name(entry, contents);
         // What the directory states is enough here: Office refuses a part that unpacks to something else.
         let (packed, unpacked) = (entry.packed_size as u64, entry.unpacked_size as u64);
         return if is_excessive(packed, unpacked) { Err(Limit::Ratio) } else { Ok(()) };
     }
-    let octets = match archive.unpack(entry, budget)? {
-        Unpacked::Octets(octets) => octets,
-        Unpacked::Encrypted => {
-            contents.encrypted();
-            return Ok(());
-        }
-        Unpacked::Unknown(method) => {
-            contents.unopened(&format!("zip method {method}"));
-            return Ok(());
-        }
-        Unpacked::Missing => return Ok(()),
-    };
-    match extension(&path) {
-        "bin" if path.ends_with("vbaproject.bin") => vba(&octets, budget, contents)?,
-        "bin" if path.contains("macrosheets/") => macro_sheet(contents),
-        "bin" if path.contains("activex/") => control(contents),
-        "bin" if path.contains("externallinks/") => binary_link(&octets, contents),
-        "bin" => {
-            match class_of(&octets) {
-                Some(class) => embedded(&class, contents),
-                None => contents.remark("embedded_object", Severity::Review, "the document embeds an object"),
+    let Some(octets) = unpacked(archive, entry, budget, contents)? else { return Ok(()) };
+    for found in uses.iter().copied().chain(use_by_path(path)) {
+        used(found, path, &octets, budget, contents)?;
+    }
+    match extension(path) {
+        "xml" if !is_hidden => part(path, &octets, contents),
+        extension if is_hidden || !INERT_EXTENSIONS.contains(&extension) => {
+            if octets.starts_with(MAGIC) {
+                hidden_macros(&octets, budget, contents)?;
             }
-            contents.file(name, octets);
-        }
-        "rels" => relationships(&text_of(&octets), contents),
-        "xml" => part(&path, &octets, contents),
-        _ => {
             budget.take_entry()?;
-            contents.file(name, octets);
+            contents.inner.push(Inner::new(entry.names(), octets));
         }
+        _ if is_object(path, uses) => contents.inner.push(Inner::new(entry.names(), octets)),
+        _ => {}
+    }
+    Ok(())
+}
+
+/// A compound file may be a project of macros or an object, whatever refers to it, and no document has programs.
+fn is_dangerous(head: &[u8]) -> bool {
+    head.starts_with(MAGIC) || Kind::of(head).and_then(Kind::danger) == Some(Danger::Executable)
+}
+
+fn deceptive_name<'a>(entry: &Entry<'a>, contents: &mut Contents<'a>) {
+    let names = entry.names();
+    let deceives = |name: &String| {
+        let name = FileName::new(name);
+        name.danger().is_some() || name.turns_right_to_left() || name.hides_behind_blanks()
+    };
+    if names.iter().any(deceives) {
+        contents.inner.push(Inner::named(names));
+    }
+}
+
+fn is_object(path: &str, uses: &[Use]) -> bool {
+    uses.contains(&Use::Object) || use_by_path(path) == Some(Use::Object)
+}
+
+/// What programs write under these names.
+fn use_by_path(path: &str) -> Option<Use> {
+    Some(match extension(path) {
+        "bin" if path.ends_with("vbaproject.bin") => Use::Macros,
+        "bin" if path.contains("activex/") => Use::Control,
+        "bin" if path.contains("embeddings/") => Use::Object,
+        "bin" | "xml" if path.contains("macrosheets/") || path.contains("dialogsheets/") => Use::MacroSheet,
+        "bin" | "xml" if path.contains("externallinks/") => Use::ExternalLink,
+        "xml" if path.starts_with("ppt/slides/") => Use::Slide,
+        "xml" if path.starts_with("word/") => Use::Text,
+        _ => return None,
+    })
+}
+
+fn used(found: Use, path: &str, octets: &[u8], budget: &mut Budget, contents: &mut Contents<'_>) -> Result<(), Limit> {
+    match found {
+        Use::Macros => vba(octets, budget, contents)?,
+        Use::MacroSheet => macro_sheet(contents),
+        Use::Control if octets.starts_with(b"<") => {}
+        Use::Control => control(contents),
+        Use::Object if INERT_EXTENSIONS.contains(&extension(path)) => match class_of(octets) {
+            Some(class) => embedded(&class, contents),
+            None => contents.remark("embedded_object", Severity::Review, "the document embeds an object"),
+        },
+        Use::Object => {}
+        Use::ExternalLink if octets.starts_with(b"\xe8\x02") => binary_link(octets, contents),
+        Use::ExternalLink => external_link(&text_of(octets), contents),
+        Use::Text => fields(octets, contents),
+        Use::Slide if memmem::find(octets, b"ppaction://program").is_some() => {
+            let detail = "a click on a slide starts a program";
+            contents.remark("remote_object", Severity::Quarantine, detail);
+        }
+        Use::Slide => {}
+    }
+    Ok(())
+}
+
+fn hidden_macros(octets: &[u8], budget: &mut Budget, contents: &mut Contents<'_>) -> Result<(), Limit> {
+    if let Some(file) = CompoundFile::parse(octets) {
+        macros(project(&file, budget)?, contents);
     }
     Ok(())
 }
@@ -104,14 +183,13 @@ fn read_part<'a>(
 fn is_read(path: &str) -> bool {
     let extension = extension(path);
     match extension {
-        "rels" => true,
         "bin" => ["vbaproject.bin", "macrosheets/", "activex/", "embeddings/", "externallinks/"]
             .iter()
             .any(|place| path.contains(place)),
         "xml" => {
             let places =
                 ["macrosheets/", "externallinks/", "dialogsheets/", "word/", "ppt/slides/", "basic/", "meta-inf/"];
-            let files = ["[content_types].xml", "content.xml", "styles.xml"];
+            let files = ["content.xml", "styles.xml"];
             (places.iter().any(|place| path.contains(place)) && !path.contains("theme")) || files.contains(&path)
         }
         "" => false,
@@ -135,47 +213,22 @@ fn control(contents: &mut Contents<'_>) {
     contents.remark("embedded_object", Severity::Review, "the document embeds a control that runs in it (ActiveX)");
 }
 
+/// Parts of OpenDocument, and what a part says wherever it stands.
 fn part(path: &str, octets: &[u8], contents: &mut Contents<'_>) {
-    if path == "[content_types].xml" {
-        return content_types(&text_of(octets), contents);
-    }
-    if path.contains("macrosheets/") || path.contains("dialogsheets/") {
-        return macro_sheet(contents);
-    }
-    if path.contains("externallinks/") {
-        return external_link(&text_of(octets), contents);
-    }
-    if path.starts_with("ppt/slides/") && memmem::find(octets, b"ppaction://program").is_some() {
-        let detail = "a click on a slide starts a program";
-        contents.remark("remote_object", Severity::Quarantine, detail);
-    }
     if path.contains("basic/") && !path.ends_with("-lb.xml") && !path.ends_with("-lc.xml") {
         contents.remark("macro_document", Severity::Quarantine, "the document has macros (Basic)");
     }
     if path.starts_with("meta-inf/") && memmem::find(octets, b"encryption-data").is_some() {
         super::binary::encrypted(contents);
     }
+    fields(octets, contents);
+}
+
+fn fields(octets: &[u8], contents: &mut Contents<'_>) {
     if has_dde_field(&text_of(octets)) {
         dde(contents);
     }
 }
-
-/// A document without a macro that says it may have some was given another name.
-fn content_types(text: &str, contents: &mut Contents<'_>) {
-    for piece in pieces(text) {
-        let Piece::Tag(tag) = piece else { continue };
-        let content_type = tag.get("contenttype").unwrap_or_default().to_ascii_lowercase();
-        if content_type.contains("macrosheet+xml") {
-            macro_sheet(contents);
-        }
-        if content_type.contains(".macroenabled") && content_type.contains("main+xml") {
-            contents.remark(MACRO_ENABLED, Severity::Info, "the document is of a kind that may have macros");
-        }
-    }
-}
-
-/// Becomes a finding of its own only where the name promises another kind.
-pub(crate) const MACRO_ENABLED: &str = "macro_enabled_document";
 
 fn external_link(text: &str, contents: &mut Contents<'_>) {
     for piece in pieces(text) {
@@ -233,70 +286,4 @@ fn is_dde_instruction(piece: &Piece<'_>) -> bool {
 fn is_dde(instruction: &str) -> bool {
     let word = instruction.split_whitespace().next().unwrap_or_default().to_ascii_uppercase();
     matches!(word.as_str(), "DDE" | "DDEAUTO")
-}
-
-fn relationships(text: &str, contents: &mut Contents<'_>) {
-    for piece in pieces(text) {
-        if let Piece::Tag(tag) = piece
-            && tag.name == "relationship"
-        {
-            relationship(&tag, contents);
-        }
-    }
-}
-
-fn relationship(tag: &Tag<'_>, contents: &mut Contents<'_>) {
-    let kind = tag.get("type").and_then(|kind| kind.rsplit('/').next()).unwrap_or_default().to_ascii_lowercase();
-    let target = tag.get("target").unwrap_or_default();
-    let is_external = tag.get("targetmode").is_some_and(|mode| mode.eq_ignore_ascii_case("External"));
-    if !is_external {
-        return;
-    }
-    let place = Target::of(target);
-    contents.link(target);
-    match (kind.as_str(), place) {
-        (_, Target::Runs) => remote(contents, "a link of the document runs something"),
-        (_, Target::Near) | ("hyperlink", _) => {}
-        ("attachedtemplate", _) => {
-            let detail = "the document loads a template from elsewhere, with its macros, when it is opened";
-            contents.remark("remote_template", Severity::Quarantine, detail);
-        }
-        ("oleobject" | "frame" | "subdocument" | "afchunk" | "package" | "control", _) | ("image", Target::Share) => {
-            remote(contents, "the document loads an object from elsewhere when it is opened");
-        }
-        _ => {}
-    }
-}
-
-fn remote(contents: &mut Contents<'_>, detail: &str) {
-    contents.remark("remote_object", Severity::Quarantine, detail);
-}
-
-impl Target {
-    pub(crate) fn of(target: &str) -> Self {
-        let target: String = target.chars().filter(|c| !c.is_control() && !c.is_whitespace()).collect();
-        let target = target.to_ascii_lowercase().replace('\\', "/");
-        let scheme = target.split_once(':').map_or("", |(scheme, _)| scheme);
-        let path = target.strip_prefix("file:").unwrap_or(&target);
-        match scheme {
-            "http" | "https" | "ftp" => Self::Web,
-            "mhtml" | "script" | "javascript" | "vbscript" | "ms-msdt" | "search-ms" | "search" | "its" | "ms-its"
-            | "mk" => Self::Runs,
-            _ => host_of_share(path).map_or(Self::Near, |_| Self::Share),
-        }
-    }
-}
-
-/// A host with a domain or an address: one without is on the reader's own network.
-fn host_of_share(path: &str) -> Option<&str> {
-    let host = path
-        .strip_prefix("//")
-        .map(|rest| rest.trim_start_matches('/').split(['/', '@']).next().unwrap_or_default())?;
-    // `file:///C:/..` has a drive where a share has a host.
-    (host.contains('.') && !host.contains(':')).then_some(host)
-}
-
-/// Whether a template that is given by name comes from elsewhere.
-pub(crate) fn is_elsewhere(target: &str) -> bool {
-    Target::of(target) != Target::Near
 }

@@ -24,7 +24,7 @@ pub(crate) fn parse(data: &[u8]) -> Option<(Vec<String>, &[u8])> {
 
 pub(crate) fn inner(mut names: Vec<String>, file: &[u8]) -> Inner<'static> {
     names.dedup();
-    Inner { names, content: Some(file.to_vec().into()) }
+    Inner::new(names, file.to_vec())
 }
 
 fn text(rest: &mut &[u8]) -> Option<String> {

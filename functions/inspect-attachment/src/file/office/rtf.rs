@@ -3,7 +3,7 @@
 use gatepost::finding::Severity;
 use memchr::memmem;
 
-use super::{binary, compound::MAGIC, open::is_elsewhere, package};
+use super::{binary, compound::MAGIC, package, relations::is_elsewhere};
 use crate::file::{
     budget::{Budget, Limit},
     contents::Contents,
@@ -16,28 +16,44 @@ const MAX_GROUPS: usize = 500;
 /// What the text in a group is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Destination {
-    Other,
     ObjectData,
+    ObjectClass,
     Template,
     Instruction,
+    /// What readers leave out.
+    Unknown,
+}
+
+/// A group that has a destination of its own; groups in it are part of it.
+struct Text {
+    group: usize,
+    destination: Destination,
+    text: Vec<u8>,
+    /// Control words stand between the digits of an object, where no program writes any.
+    is_scattered: bool,
 }
 
 /// A walk through the control words.
 struct Walk<'a> {
-    groups: Vec<Destination>,
-    destination: Destination,
-    text: Vec<u8>,
+    /// Octets that stand for each character given by its number, in each group that is open.
+    groups: Vec<usize>,
+    texts: Vec<Text>,
     contents: Contents<'a>,
     is_updated: bool,
+    /// The next control word may be left out by readers that do not know it.
+    is_optional: bool,
+    /// Octets that stand for a character given by its number.
+    skipped: usize,
 }
 
 pub(crate) fn read(octets: &[u8], budget: &mut Budget) -> Contents<'static> {
     let mut walk = Walk {
         groups: Vec::new(),
-        destination: Destination::Other,
-        text: Vec::new(),
+        texts: Vec::new(),
         contents: Contents::default(),
         is_updated: false,
+        is_optional: false,
+        skipped: 0,
     };
     if let Err(limit) = walk.run(octets, budget) {
         walk.contents.exceeded(limit);
@@ -52,20 +68,39 @@ impl Walk<'static> {
             rest = after;
             match octet {
                 b'{' if MAX_GROUPS <= self.groups.len() => return Err(Limit::Depth),
-                b'{' => self.groups.push(self.destination),
-                b'}' => {
-                    let outer = self.groups.pop().unwrap_or(Destination::Other);
-                    if outer != self.destination {
-                        self.end(budget)?;
-                    }
-                    self.destination = outer;
+                b'{' => {
+                    self.scatter();
+                    self.groups.push(self.groups.last().copied().unwrap_or(1));
                 }
+                b'}' => self.close(budget)?,
                 b'\\' => rest = self.control(after),
-                _ if self.destination != Destination::Other => self.text.push(octet),
-                _ => {}
+                b'\r' | b'\n' => {}
+                _ => self.push(octet),
             }
         }
-        self.end(budget)
+        while !self.texts.is_empty() {
+            self.close(budget)?;
+        }
+        Ok(())
+    }
+
+    fn close(&mut self, budget: &mut Budget) -> Result<(), Limit> {
+        let group = self.groups.len();
+        while let Some(text) = self.texts.pop_if(|text| group <= text.group) {
+            self.end(&text, budget)?;
+        }
+        self.groups.pop();
+        self.skipped = 0;
+        Ok(())
+    }
+
+    fn push(&mut self, octet: u8) {
+        if let Some(text) = self.texts.last_mut() {
+            match self.skipped.checked_sub(1) {
+                Some(left) => self.skipped = left,
+                None => text.text.push(octet),
+            }
+        }
     }
 
     fn control<'b>(&mut self, after: &'b [u8]) -> &'b [u8] {
@@ -81,56 +116,108 @@ impl Walk<'static> {
             .count();
         let (number, after) = after.split_at(digits);
         let after = after.strip_prefix(b" ").unwrap_or(after);
+        let is_optional = std::mem::take(&mut self.is_optional);
         match word.to_ascii_lowercase().as_slice() {
             b"bin" => return self.binary(number, after),
             b"objdata" => self.begin(Destination::ObjectData),
+            b"objclass" => self.begin(Destination::ObjectClass),
             b"template" => self.begin(Destination::Template),
             b"fldinst" => self.begin(Destination::Instruction),
             b"objupdate" | b"objautlink" => self.is_updated = true,
-            _ => {}
+            b"uc" => {
+                if let Some(octets) = self.groups.last_mut() {
+                    *octets = integer(number).and_then(|octets| usize::try_from(octets).ok()).unwrap_or(1);
+                }
+            }
+            b"u" => self.character(number),
+            _ if is_optional && self.is_in_object() => {
+                self.scatter();
+                self.begin(Destination::Unknown);
+            }
+            _ => self.scatter(),
         }
         after
     }
 
+    /// A character by its number, which is negative above 32,767.
+    fn character(&mut self, number: &[u8]) {
+        self.scatter();
+        let character = integer(number).and_then(|number| u32::try_from(number.rem_euclid(0x1_0000)).ok());
+        self.skipped = 0;
+        let mut octets = [0; 4];
+        if let Some(character) = character.and_then(char::from_u32) {
+            character.encode_utf8(&mut octets).bytes().for_each(|octet| self.push(octet));
+        }
+        self.skipped = self.groups.last().copied().unwrap_or(1);
+    }
+
+    fn is_in_object(&self) -> bool {
+        self.texts.last().is_some_and(|text| text.destination == Destination::ObjectData)
+    }
+
+    fn scatter(&mut self) {
+        if let Some(text) = self.texts.last_mut() {
+            text.is_scattered = true;
+        }
+    }
+
     fn symbol<'b>(&mut self, after: &'b [u8]) -> &'b [u8] {
         let Some((&symbol, after)) = after.split_first() else { return after };
-        if symbol != b'\'' {
-            if matches!(symbol, b'\\' | b'{' | b'}') && self.destination != Destination::Other {
-                self.text.push(symbol);
+        match symbol {
+            b'*' => self.is_optional = true,
+            b'\\' | b'{' | b'}' => self.push(symbol),
+            b'\'' => {
+                self.scatter();
+                let (digits, after) = after.split_at(after.len().min(2));
+                if !self.is_in_object() {
+                    unhexed(digits).into_iter().for_each(|octet| self.push(octet));
+                }
+                return after;
             }
-            return after;
-        }
-        let (digits, after) = after.split_at(after.len().min(2));
-        if self.destination != Destination::Other && self.destination != Destination::ObjectData {
-            self.text.extend(unhexed(digits));
+            _ => {}
         }
         after
     }
 
     /// `\binN` is followed by so many octets as they are.
     fn binary<'b>(&mut self, number: &[u8], after: &'b [u8]) -> &'b [u8] {
-        let length = std::str::from_utf8(number).ok().and_then(|digits| digits.parse().ok()).unwrap_or(0);
+        let length = integer(number).and_then(|length| usize::try_from(length).ok()).unwrap_or(0);
         let (data, after) = after.split_at(after.len().min(length));
-        if self.destination == Destination::ObjectData {
-            self.text.extend(data.iter().flat_map(|octet| format!("{octet:02x}").into_bytes()));
+        let is_in_object = self.is_in_object();
+        if let Some(text) = self.texts.last_mut() {
+            match is_in_object {
+                true => text.text.extend(data.iter().flat_map(|octet| format!("{octet:02x}").into_bytes())),
+                false => text.text.extend_from_slice(data),
+            }
         }
         after
     }
 
     fn begin(&mut self, destination: Destination) {
-        self.destination = destination;
-        self.text.clear();
+        self.texts.push(Text { group: self.groups.len(), destination, text: Vec::new(), is_scattered: false });
     }
 
-    fn end(&mut self, budget: &mut Budget) -> Result<(), Limit> {
-        let text = std::mem::take(&mut self.text);
-        match self.destination {
-            Destination::ObjectData => self.object(&unhexed(&text), budget)?,
-            Destination::Template => self.template(&String::from_utf8_lossy(&text)),
-            Destination::Instruction => self.instruction(&String::from_utf8_lossy(&text)),
-            Destination::Other => {}
+    fn end(&mut self, text: &Text, budget: &mut Budget) -> Result<(), Limit> {
+        let words = String::from_utf8_lossy(&text.text);
+        match text.destination {
+            Destination::ObjectData => {
+                if text.is_scattered {
+                    let detail = "the text embeds an object whose data is scattered between other things to hide it";
+                    self.contents.remark("embedded_object", Severity::Quarantine, detail);
+                }
+                self.object(&unhexed(&text.text), budget)?;
+            }
+            Destination::ObjectClass if is_attacked(words.trim().as_bytes()) => self.attacks(),
+            Destination::Template => self.template(&words),
+            Destination::Instruction => self.instruction(&words),
+            Destination::ObjectClass | Destination::Unknown => {}
         }
         Ok(())
+    }
+
+    fn attacks(&mut self) {
+        let detail = "the text embeds an object of a kind that attacks the program that opens it";
+        self.contents.remark("embedded_object", Severity::Quarantine, detail);
     }
 
     fn template(&mut self, target: &str) {
@@ -161,17 +248,12 @@ impl Walk<'static> {
         }
         budget.take_octets(data.len())?;
         let class = class_name(data).unwrap_or_default().to_ascii_lowercase();
-        let is_risky = self.is_updated || class.starts_with(b"equation") || class.starts_with(b"ole2link");
-        let severity = if is_risky { Severity::Quarantine } else { Severity::Review };
-        let detail = match is_risky {
-            true => "the text embeds an object of a kind that attacks the program that opens it",
-            false => "the text embeds an object",
-        };
-        let storage = memmem::find(data, MAGIC).and_then(|at| data.get(at..));
-        let is_document = class.starts_with(b"excel.") || class.starts_with(b"word.") || class.starts_with(b"msgraph.");
-        if is_risky || !is_document {
-            self.contents.remark("embedded_object", severity, detail);
+        if self.is_updated || is_attacked(&class) {
+            self.attacks();
+        } else if !["excel.", "word.", "msgraph."].iter().any(|document| class.starts_with(document.as_bytes())) {
+            self.contents.remark("embedded_object", Severity::Review, "the text embeds an object");
         }
+        let storage = memmem::find(data, MAGIC).and_then(|at| data.get(at..));
         match (storage, native(data).and_then(package::parse)) {
             (Some(storage), _) => self.contents.file("", storage.to_vec()),
             (None, Some((names, file))) => self.contents.inner.push(package::inner(names, file)),
@@ -179,6 +261,18 @@ impl Walk<'static> {
         }
         Ok(())
     }
+}
+
+fn integer(digits: &[u8]) -> Option<i64> {
+    std::str::from_utf8(digits).ok()?.parse().ok()
+}
+
+/// Whether the program of a class is attacked by its objects, which hardly anybody else makes.
+fn is_attacked(class: &[u8]) -> bool {
+    let class = class.to_ascii_lowercase();
+    ["equation", "ole2link", "otkloadr", "shell.explorer", "htmlfile", "scriptletfile", "soap"]
+        .iter()
+        .any(|attacked| class.starts_with(attacked.as_bytes()))
 }
 
 /// Version and format, then the name with its length in front.

@@ -1,20 +1,35 @@
 //! PDF files: what they do when they are opened, what they carry, and where they lead.
 
+mod actions;
+mod form;
 mod objects;
+mod parser;
+mod print;
 mod streams;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use gatepost::finding::Severity;
 
-use self::objects::{Dictionary, Object, Value, objects, packed_objects};
+use self::{
+    actions::{Actions, Trigger, judge_script},
+    objects::{Dictionary, Object, Stream, Value, objects, packed_objects},
+    streams::Packing,
+};
 use super::{
     budget::{Budget, Limit},
     contents::{Contents, Inner},
+    kind::Kind,
 };
 
 /// Values within values that are followed when judging.
 const MAX_NESTING: usize = 70;
+
+/// References to references.
+const MAX_REFERENCES: usize = 8;
+
+/// Objects of one number that are known: each time a file is changed it may get one more.
+const MAX_VERSIONS: usize = 256;
 
 pub(crate) fn read(octets: &[u8], budget: &mut Budget) -> Contents<'static> {
     let mut contents = Contents::default();
@@ -26,232 +41,252 @@ pub(crate) fn read(octets: &[u8], budget: &mut Budget) -> Contents<'static> {
 
 fn read_file(octets: &[u8], budget: &mut Budget, contents: &mut Contents<'static>) -> Result<(), Limit> {
     let (plain, mut is_cut) = objects(octets);
+    let plain = File::of(plain)?;
     let mut unpacked = Vec::new();
-    for object in &plain {
-        if let (Value::Dictionary(dictionary), Some(stream)) = (&object.value, object.stream)
-            && dictionary.is(b"Type", b"ObjStm")
+    for object in &plain.objects {
+        if let Some((dictionary, stream)) = stream_of(object)
+            && is_object_stream(dictionary)
         {
-            let [first, count] = [&b"First"[..], b"N"].map(|key| number(dictionary.get(key)));
-            unpacked.push((streams::unpack(dictionary, stream, budget)?, first, count));
+            let [first, count] = [&b"First"[..], b"N"].map(|key| plain.number(dictionary.get(key)));
+            unpacked.push((plain.unpack(dictionary, stream, budget)?, first, count));
         }
     }
-    let mut file = File { objects: plain, ..File::default() };
+    let mut all = plain.objects;
     for (octets, first, count) in &unpacked {
         let (packed, is_packed_cut) = packed_objects(octets, *first, *count);
         is_cut |= is_packed_cut;
-        file.objects.extend(packed);
+        all.extend(packed);
     }
-    file.index();
-    file.judge(budget, contents)?;
-    if is_cut { Err(Limit::Objects) } else { file.streams(budget, contents) }
+    let file = File::of(all)?;
+    let actions = Actions::of(&file);
+    file.judge(&actions, budget, contents)?;
+    if is_cut { Err(Limit::Objects) } else { file.streams(&actions, budget, contents) }
 }
 
-fn number(value: Option<&Value<'_>>) -> usize {
-    if let Some(Value::Number(number)) = value { *number } else { 0 }
+fn stream_of<'o, 'a>(object: &'o Object<'a>) -> Option<(&'o Dictionary<'a>, Stream<'a>)> {
+    match (&object.value, object.stream) {
+        (Value::Dictionary(dictionary), Some(stream)) => Some((dictionary, stream)),
+        _ => None,
+    }
 }
 
-/// When an action happens.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Trigger {
-    /// While a form is filled in, or on a click.
-    Field,
-    /// When the file or a page is opened, or nobody knows when.
-    Opening,
+/// Readers go by the table of the file, and not all of them by the type.
+fn is_object_stream(dictionary: &Dictionary<'_>) -> bool {
+    dictionary.is(b"Type", b"ObjStm") || dictionary.get(b"N").and(dictionary.get(b"First")).is_some()
 }
 
-#[derive(Default)]
 struct File<'a> {
     objects: Vec<Object<'a>>,
-    places: HashMap<u32, usize>,
-    /// Actions that only fields refer to, and those that anything else does.
-    by_fields: HashSet<u32>,
-    by_others: HashSet<u32>,
-    /// Names of embedded files by the object that holds the file.
-    embedded: HashMap<u32, Vec<String>>,
+    /// Where the objects of each number are. Readers differ in which of several they take.
+    places: HashMap<u32, Vec<usize>>,
 }
 
 impl<'a> File<'a> {
-    fn index(&mut self) {
-        self.places = self.objects.iter().enumerate().map(|(place, object)| (object.number, place)).collect();
-        let mut found = Self::default();
-        for object in &self.objects {
-            found.note(&object.value, 0);
+    fn of(objects: Vec<Object<'a>>) -> Result<Self, Limit> {
+        let mut places: HashMap<u32, Vec<usize>> = HashMap::new();
+        for (place, object) in objects.iter().enumerate().filter(|(_, object)| object.number != u32::MAX) {
+            let versions = places.entry(object.number).or_default();
+            if MAX_VERSIONS <= versions.len() {
+                return Err(Limit::Objects);
+            }
+            versions.push(place);
         }
-        (self.by_fields, self.by_others, self.embedded) = (found.by_fields, found.by_others, found.embedded);
+        Ok(Self { objects, places })
     }
 
-    /// Who refers to which action, and which object is an embedded file.
-    fn note(&mut self, value: &Value<'a>, nesting: usize) {
-        let Value::Dictionary(dictionary) = value else {
-            return each(value, nesting, |inner| self.note(inner, nesting + 1));
-        };
-        let is_field = is_field(dictionary);
+    /// All objects of a number, the last first.
+    fn versions(&self, number: u32) -> impl Iterator<Item = &Object<'a>> {
+        let places = self.places.get(&number).map(Vec::as_slice).unwrap_or_default();
+        places.iter().rev().filter_map(|place| self.objects.get(*place))
+    }
+
+    /// What a reference leads to.
+    fn resolve<'s>(&'s self, value: &'s Value<'a>) -> Option<&'s Value<'a>> {
+        let mut value = value;
+        for _ in 0..MAX_REFERENCES {
+            let Value::Reference(number) = value else { return Some(value) };
+            value = self.versions(*number).next().map(|object| &object.value)?;
+        }
+        None
+    }
+
+    fn number(&self, value: Option<&Value<'a>>) -> Option<usize> {
+        match value.and_then(|value| self.resolve(value)) {
+            Some(Value::Number(number)) => Some(*number),
+            _ => None,
+        }
+    }
+
+    fn packed(&self, dictionary: &Dictionary<'a>, stream: Stream<'a>, budget: &mut Budget) -> Result<&'a [u8], Limit> {
+        let packed = self.number(dictionary.get(b"Length")).map_or(stream.octets, |length| stream.of_length(length));
+        // Streams that reach over others are read more than once.
+        budget.take_octets(packed.len() - stream.octets.len())?;
+        Ok(packed)
+    }
+
+    fn unpack(&self, dictionary: &Dictionary<'a>, stream: Stream<'a>, budget: &mut Budget) -> Result<Vec<u8>, Limit> {
+        let packed = self.packed(dictionary, stream, budget)?;
+        Packing::of(dictionary, &|value| self.resolve(value)).unpack(packed, budget)
+    }
+
+    fn judge(&self, actions: &Actions, budget: &mut Budget, contents: &mut Contents<'static>) -> Result<(), Limit> {
+        let mut judge = Judge { file: self, actions, budget, contents };
+        self.objects.iter().try_for_each(|object| judge.value(&object.value, actions.trigger(object.number), 0))
+    }
+
+    /// Texts, or those that are referred to, whichever version of them a reader takes.
+    fn texts(&self, value: &Value<'a>, budget: &mut Budget) -> Result<Vec<String>, Limit> {
+        match value {
+            Value::Text(text) => Ok(vec![text_string(text)]),
+            Value::Dictionary(file) => Ok(file_names(file).into_iter().take(1).collect()),
+            Value::Reference(number) => self.versions(*number).map(|object| self.text_of(object, budget)).collect(),
+            _ => Ok(Vec::new()),
+        }
+    }
+
+    fn text_of(&self, object: &Object<'a>, budget: &mut Budget) -> Result<String, Limit> {
+        if let Some((dictionary, stream)) = stream_of(object) {
+            return Ok(text_string(&self.unpack(dictionary, stream, budget)?));
+        }
+        Ok(match self.resolve(&object.value) {
+            Some(Value::Text(text)) => text_string(text),
+            Some(Value::Dictionary(file)) => file_names(file).into_iter().next().unwrap_or_default(),
+            _ => String::new(),
+        })
+    }
+
+    /// Embedded files are files of their own, and so is what only looks like one; of the others only the size matters, and that
+    /// of pictures is no secret.
+    fn streams(&self, actions: &Actions, budget: &mut Budget, contents: &mut Contents<'static>) -> Result<(), Limit> {
+        for object in &self.objects {
+            let Some((dictionary, stream)) = stream_of(object) else { continue };
+            if actions.forms.contains(&object.number) {
+                form::judge(&text_string(&self.unpack(dictionary, stream, budget)?), contents);
+            }
+            let names = actions.embedded.get(&object.number);
+            if names.is_some() || dictionary.is(b"Type", b"EmbeddedFile") || self.carries(object, budget)? {
+                budget.take_entry()?;
+                let content = self.unpack(dictionary, stream, budget)?;
+                let names = names.cloned().unwrap_or_else(|| vec![String::new()]);
+                contents.inner.push(Inner::new(names, content));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a stream that nothing calls a file begins like a program or an archive.
+    fn carries(&self, object: &Object<'a>, budget: &mut Budget) -> Result<bool, Limit> {
+        let Some((dictionary, stream)) = stream_of(object) else { return Ok(false) };
+        if dictionary.is(b"Subtype", b"Image") || is_object_stream(dictionary) {
+            return Ok(false);
+        }
+        let head = Packing::of(dictionary, &|value| self.resolve(value)).measure(stream.octets, budget)?;
+        let archives = [Kind::Zip, Kind::SevenZip, Kind::Rar, Kind::OleDocument].map(Some);
+        let kind = Kind::of(&head);
+        Ok(archives.contains(&kind) || kind.is_some_and(|kind| kind.danger().is_some()))
+    }
+}
+
+/// A walk through the values of a file.
+struct Judge<'j, 'a> {
+    file: &'j File<'a>,
+    actions: &'j Actions,
+    budget: &'j mut Budget,
+    contents: &'j mut Contents<'static>,
+}
+
+impl<'a> Judge<'_, 'a> {
+    /// Recursive, and [`MAX_NESTING`] ends it.
+    fn value(&mut self, value: &Value<'a>, trigger: Trigger, nesting: usize) -> Result<(), Limit> {
+        if MAX_NESTING < nesting {
+            return Ok(());
+        }
+        match value {
+            Value::Array(values) => values.iter().try_for_each(|inner| self.value(inner, trigger, nesting + 1)),
+            Value::Dictionary(dictionary) => {
+                let trigger = if actions::is_field(dictionary) { Trigger::Field } else { trigger };
+                self.dictionary(dictionary, trigger)?;
+                dictionary.0.iter().try_for_each(|(key, inner)| self.value(inner, trigger.within(key), nesting + 1))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn dictionary(&mut self, dictionary: &Dictionary<'a>, trigger: Trigger) -> Result<(), Limit> {
+        if dictionary.is(b"S", b"JavaScript") && dictionary.get(b"JS").is_none() {
+            judge_script("", trigger, self.contents);
+        }
+        if dictionary.is(b"S", b"Launch") {
+            self.contents.remark("pdf_launch", Severity::Quarantine, "the PDF file starts a program");
+        }
+        if dictionary.is(b"Subtype", b"RichMedia") {
+            let detail = "the PDF file embeds something that another program plays";
+            self.contents.remark("embedded_object", Severity::Review, detail);
+        }
+        let is_remote = [&b"GoToR"[..], b"GoToE", b"ImportData"].iter().any(|kind| dictionary.is(b"S", kind));
         for (key, value) in &dictionary.0 {
-            match (key.as_ref(), value) {
-                (b"A", Value::Reference(number)) if is_field => drop(self.by_fields.insert(*number)),
-                (b"AA", Value::Reference(number)) if is_field => drop(self.by_fields.insert(*number)),
-                (b"AA", Value::Dictionary(actions)) if is_field => self.by_fields.extend(references(actions)),
-                (b"AA", Value::Dictionary(actions)) => self.by_others.extend(references(actions)),
-                (b"OpenAction" | b"AA", Value::Reference(number)) => drop(self.by_others.insert(*number)),
-                (b"EF", Value::Dictionary(files)) => {
-                    let names = file_names(dictionary);
-                    self.embedded.extend(references(files).map(|number| (number, names.clone())));
+            match key.as_ref() {
+                b"JS" => {
+                    let scripts = self.file.texts(value, self.budget)?;
+                    scripts.iter().for_each(|script| judge_script(script, trigger, self.contents));
+                }
+                b"F" if is_remote => self.share(value)?,
+                b"URI" | b"F" => self.addresses(key, value)?,
+                b"OpenAction" => self.opening(value),
+                b"AA" => self.additional(value),
+                b"Encrypt" if !matches!(value, Value::Other) => {
+                    let detail = "the PDF file is encrypted, so that not all of it can be inspected";
+                    self.contents.remark("encrypted_document", Severity::Review, detail);
                 }
                 _ => {}
             }
         }
-        each(value, nesting, |inner| self.note(inner, nesting + 1));
+        Ok(())
     }
 
-    fn judge(&self, budget: &mut Budget, contents: &mut Contents<'static>) -> Result<(), Limit> {
-        for object in &self.objects {
-            let is_fields_only = self.by_fields.contains(&object.number) && !self.by_others.contains(&object.number);
-            let trigger = if is_fields_only { Trigger::Field } else { Trigger::Opening };
-            self.judge_value(&object.value, trigger, 0, budget, contents)?;
+    fn share(&mut self, value: &Value<'a>) -> Result<(), Limit> {
+        let targets = self.file.texts(value, self.budget)?;
+        if targets.iter().any(|target| target.replace('\\', "/").starts_with("//")) {
+            let detail = "the PDF file opens a share of another machine, which is given the reader's credentials";
+            self.contents.remark("remote_object", Severity::Quarantine, detail);
+        }
+        targets.into_iter().filter(|target| target.contains("://")).for_each(|target| self.contents.link(target));
+        Ok(())
+    }
+
+    /// A stream is no address, and a text that many refer to is read each time.
+    fn addresses(&mut self, key: &[u8], value: &Value<'a>) -> Result<(), Limit> {
+        let is_text = |value| matches!(self.file.resolve(value), Some(Value::Text(_)));
+        if is_text(value) || key == b"F" && matches!(value, Value::Reference(_)) && !self.is_stream(value) {
+            let targets = self.file.texts(value, self.budget)?;
+            let targets = targets.into_iter().filter(|target| key == b"URI" || target.contains("://"));
+            targets.for_each(|target| self.contents.link(target));
         }
         Ok(())
     }
 
-    fn judge_value(
-        &self,
-        value: &Value<'_>,
-        trigger: Trigger,
-        nesting: usize,
-        budget: &mut Budget,
-        contents: &mut Contents<'static>,
-    ) -> Result<(), Limit> {
-        let mut trigger = trigger;
-        if let Value::Dictionary(dictionary) = value {
-            if is_field(dictionary) {
-                trigger = Trigger::Field;
-            }
-            self.judge_dictionary(dictionary, trigger, budget, contents)?;
-        }
-        let mut outcome = Ok(());
-        each(value, nesting, |inner| {
-            if outcome.is_ok() {
-                outcome = self.judge_value(inner, trigger, nesting + 1, budget, contents);
-            }
-        });
-        outcome
+    fn is_stream(&self, value: &Value<'a>) -> bool {
+        matches!(value, Value::Reference(number) if self.file.versions(*number).any(|object| object.stream.is_some()))
     }
 
-    fn judge_dictionary(
-        &self,
-        dictionary: &Dictionary<'_>,
-        trigger: Trigger,
-        budget: &mut Budget,
-        contents: &mut Contents<'static>,
-    ) -> Result<(), Limit> {
-        if dictionary.is(b"S", b"JavaScript") || dictionary.get(b"JS").is_some() {
-            let script = self.text(dictionary.get(b"JS"), budget)?;
-            judge_script(&script, trigger, contents);
-        }
-        if dictionary.is(b"S", b"Launch") {
-            contents.remark("pdf_launch", Severity::Quarantine, "the PDF file starts a program");
-        }
-        if dictionary.is(b"S", b"GoToR") || dictionary.is(b"S", b"GoToE") || dictionary.is(b"S", b"ImportData") {
-            let target = self.text(dictionary.get(b"F"), budget)?.replace('\\', "/");
-            if target.starts_with("//") {
-                let detail = "the PDF file opens a share of another machine, which is given the reader's credentials";
-                contents.remark("remote_object", Severity::Quarantine, detail);
-            }
-        }
-        for key in [&b"URI"[..], b"F"] {
-            let is_address = |text: &String| key == b"URI" || text.contains("://");
-            if let Some(Value::Text(text)) = dictionary.get(key)
-                && let Some(address) = Some(text_string(text)).filter(is_address)
-            {
-                contents.link(address);
-            }
-        }
-        if self.opens_address(dictionary.get(b"OpenAction")) {
+    fn opening(&mut self, action: &Value<'a>) {
+        if self.actions.leaves(action, 0) {
             let detail = "the PDF file opens an address as soon as it is opened";
-            contents.remark("pdf_opens_address", Severity::Quarantine, detail);
-        }
-        if dictionary.is(b"Subtype", b"RichMedia") {
-            let detail = "the PDF file embeds something that another program plays";
-            contents.remark("embedded_object", Severity::Review, detail);
-        }
-        if dictionary.get(b"Encrypt").is_some_and(|value| !matches!(value, Value::Other)) {
-            let detail = "the PDF file is encrypted, so that not all of it can be inspected";
-            contents.remark("encrypted_document", Severity::Review, detail);
-        }
-        Ok(())
-    }
-
-    fn object(&self, number: u32) -> Option<&Object<'a>> {
-        self.places.get(&number).and_then(|place| self.objects.get(*place))
-    }
-
-    fn opens_address(&self, action: Option<&Value<'_>>) -> bool {
-        let action = match action {
-            Some(Value::Reference(number)) => self.object(*number).map(|object| &object.value),
-            action => action,
-        };
-        let leads_out = |kind: &&[u8]| matches!(action, Some(Value::Dictionary(action)) if action.is(b"S", kind));
-        [&b"URI"[..], b"SubmitForm"].iter().any(leads_out)
-    }
-
-    /// Of a text, or of the text or stream that is referred to.
-    fn text(&self, value: Option<&Value<'_>>, budget: &mut Budget) -> Result<String, Limit> {
-        let object = match value {
-            Some(Value::Text(text)) => return Ok(text_string(text)),
-            Some(Value::Dictionary(file)) => {
-                return Ok(file_names(file).into_iter().next().unwrap_or_default());
-            }
-            Some(Value::Reference(number)) => self.object(*number),
-            _ => None,
-        };
-        match object.map(|object| (&object.value, object.stream)) {
-            Some((Value::Text(text), _)) => Ok(text_string(text)),
-            Some((Value::Dictionary(dictionary), Some(stream))) => {
-                Ok(text_string(&streams::unpack(dictionary, stream, budget)?))
-            }
-            _ => Ok(String::new()),
+            self.contents.remark("pdf_opens_address", Severity::Quarantine, detail);
         }
     }
 
-    /// Embedded files are files of their own; of the others only the size matters, and that of pictures is no secret.
-    fn streams(&self, budget: &mut Budget, contents: &mut Contents<'static>) -> Result<(), Limit> {
-        for object in &self.objects {
-            let (Value::Dictionary(dictionary), Some(stream)) = (&object.value, object.stream) else { continue };
-            let names = self.embedded.get(&object.number);
-            if names.is_some() || dictionary.is(b"Type", b"EmbeddedFile") {
-                budget.take_entry()?;
-                let content = streams::unpack(dictionary, stream, budget)?;
-                let names = names.cloned().unwrap_or_else(|| vec![String::new()]);
-                contents.inner.push(Inner { names, content: Some(content.into()) });
-            } else if !dictionary.is(b"Subtype", b"Image") && !dictionary.is(b"Type", b"ObjStm") {
-                streams::measure(dictionary, stream, budget)?;
-            }
+    /// Actions that nobody clicks on.
+    fn additional(&mut self, actions: &Value<'a>) {
+        if let Some(Value::Dictionary(actions)) = self.file.resolve(actions) {
+            let unasked = actions.0.iter().filter(|(key, _)| !actions::IS_ASKED_FOR.contains(&key.as_ref()));
+            unasked.for_each(|(_, action)| self.opening(action));
         }
-        Ok(())
     }
-}
-
-/// Calls `visit` with what is directly within.
-fn each<'v, 'a>(value: &'v Value<'a>, nesting: usize, mut visit: impl FnMut(&'v Value<'a>)) {
-    if MAX_NESTING < nesting {
-        return;
-    }
-    match value {
-        Value::Dictionary(dictionary) => dictionary.0.iter().for_each(|(_, value)| visit(value)),
-        Value::Array(values) => values.iter().for_each(visit),
-        _ => {}
-    }
-}
-
-fn is_field(dictionary: &Dictionary<'_>) -> bool {
-    dictionary.get(b"FT").is_some() || dictionary.is(b"Subtype", b"Widget")
-}
-
-fn references(dictionary: &Dictionary<'_>) -> impl Iterator<Item = u32> {
-    dictionary.0.iter().filter_map(|(_, value)| if let Value::Reference(number) = value { Some(*number) } else { None })
 }
 
 fn file_names(dictionary: &Dictionary<'_>) -> Vec<String> {
-    let names = [&b"UF"[..], b"F"].into_iter().filter_map(|key| match dictionary.get(key) {
+    let names = [&b"UF"[..], b"F", b"Unix", b"DOS", b"Mac"].into_iter().filter_map(|key| match dictionary.get(key) {
         Some(Value::Text(name)) => Some(text_string(name)),
         _ => None,
     });
@@ -263,31 +298,4 @@ fn file_names(dictionary: &Dictionary<'_>) -> Vec<String> {
 /// UTF-16 with its byte order mark, or octets (§7.9.2.2).
 fn text_string(octets: &[u8]) -> String {
     super::octets::text_of(octets).into_owned()
-}
-
-/// What a form needs runs in most forms; what prints is in most labels.
-fn judge_script(script: &str, trigger: Trigger, contents: &mut Contents<'_>) {
-    if trigger == Trigger::Field && calls_only(script, |function| function.starts_with("AF")) {
-        return;
-    }
-    let (severity, detail) = match trigger {
-        Trigger::Field => (Severity::Review, "a field of the PDF form runs a script"),
-        Trigger::Opening if calls_only(script, |function| matches!(function, "print" | "this.print")) => {
-            (Severity::Review, "the PDF file prints itself when it is opened")
-        }
-        Trigger::Opening => (Severity::Quarantine, "the PDF file runs a script (JavaScript) when it is opened"),
-    };
-    contents.remark("pdf_script", severity, detail);
-}
-
-/// Whether a script is nothing but calls of such functions with plain arguments.
-fn calls_only(script: &str, is_known: impl Fn(&str) -> bool) -> bool {
-    let mut statements = script.split(';').map(str::trim).filter(|statement| !statement.is_empty()).peekable();
-    let is_call = |statement: &str| {
-        let Some((function, arguments)) = statement.split_once('(') else { return false };
-        arguments.ends_with(')')
-            && !arguments.trim_end_matches(')').contains(['(', '=', '+'])
-            && is_known(function.trim())
-    };
-    statements.peek().is_some() && statements.all(is_call)
 }

@@ -1,7 +1,11 @@
 //! Archives, disk images, programs and names.
 
 use super::{PROGRAM, all, build::*, inspected, links, strict, survives_damage};
-use crate::file::budget::{MAX_DEPTH, MAX_ENTRIES};
+use crate::file::{
+    budget::{Budget, MAX_DEPTH, MAX_ENTRIES},
+    compressed,
+    kind::Kind,
+};
 
 const REJECTED: &[&str] = &["reject executable_attachment"];
 
@@ -231,3 +235,127 @@ const BZIP2_PROGRAM: &[u8] = b"\x42\x5a\x68\x39\x31\x41\x59\x26\x53\x59\xf8\x14\
 
 /// [`PROGRAM`], packed by xz 5.4.1.
 const XZ_PROGRAM: &[u8] = b"\xfd\x37\x7a\x58\x5a\x00\x00\x04\xe6\xd6\xb4\x46\x02\x00\x21\x01\x16\x00\x00\x00\x74\x2f\xe5\xa3\x01\x00\x0f\x4d\x5a\x90\x00\x03\x00\x00\x00\x04\x00\x00\x00\xff\xff\x00\x00\x00\xf7\xd8\xb5\x91\x12\x01\x37\x39\x00\x01\x28\x10\xe5\x0b\x6c\x60\x1f\xb6\xf3\x7d\x01\x00\x00\x00\x00\x04\x59\x5a";
+
+/// `hello`, packed by bzip2 and by xz.
+const BZIP2_HELLO: &[u8] = b"\x42\x5a\x68\x39\x31\x41\x59\x26\x53\x59\x19\x31\x65\x3d\x00\x00\x00\x81\x00\x02\x44\xa0\x00\x21\x9a\x68\x33\x4d\x07\x33\x8b\xb9\x22\x9c\x28\x48\x0c\x98\xb2\x9e\x80";
+const XZ_HELLO: &[u8] = b"\xfd\x37\x7a\x58\x5a\x00\x00\x04\xe6\xd6\xb4\x46\x02\x00\x21\x01\x16\x00\x00\x00\x74\x2f\xe5\xa3\x01\x00\x04\x68\x65\x6c\x6c\x6f\x00\x00\x00\x00\xb1\x37\xb9\xdb\xe5\xda\x1e\x9b\x00\x01\x1d\x05\xb8\x2d\x80\xaf\x1f\xb6\xf3\x7d\x01\x00\x00\x00\x00\x04\x59\x5a";
+
+#[test]
+fn every_stream_of_a_packed_file_is_read() {
+    let archive = tar(&[("photo.jpg", PROGRAM)]);
+    let (first, second) = archive.split_at(100);
+    assert_eq!(strict("a.tar.gz", &[gzip(first), gzip(second)].concat()), REJECTED);
+    for (kind, packed) in [
+        (Kind::Bzip2, [BZIP2_HELLO, BZIP2_PROGRAM].concat()),
+        (Kind::Xz, [XZ_HELLO, XZ_PROGRAM].concat()),
+        (Kind::Xz, [XZ_HELLO, &[0; 8], XZ_PROGRAM].concat()),
+    ] {
+        let contents = compressed::read(kind, &packed, "a", &mut Budget::default());
+        let content = contents.inner.into_iter().next().and_then(|inner| inner.content).expect("a file");
+        assert_eq!(*content, *[b"hello", PROGRAM].concat(), "{kind}");
+        survives_damage("a", &packed);
+    }
+}
+
+/// An archive of a program, its header changed, with the checksum that fits.
+fn tar_with(change: impl Fn(&mut [u8])) -> Vec<u8> {
+    let mut archive = tar(&[("photo.jpg", PROGRAM)]);
+    change(&mut archive[..512]);
+    archive[148..156].fill(b' ');
+    let sum: u32 = archive[..512].iter().map(|octet| u32::from(*octet)).sum();
+    archive[148..155].copy_from_slice(format!("{sum:06o}\0").as_bytes());
+    archive
+}
+
+#[test]
+fn a_tar_is_read_however_it_was_written() {
+    let special = |kind: u8, name: &str, content: &[u8]| {
+        let mut entry = tar(&[(name, content)]);
+        entry[156] = kind;
+        entry.truncate(entry.len() - 1024);
+        entry
+    };
+    let with_name = |kind: u8, record: &[u8]| [special(kind, "longer", record), tar(&[("a.txt", b"hello")])].concat();
+    let without_size = tar_with(|header| header[124..135].fill(b'0'));
+    let script: &[&str] = &["quarantine script_attachment"];
+    for (what, archive, expected) in [
+        ("before ustar", tar_with(|header| header[257..].fill(0)), REJECTED),
+        ("an unknown type", special(b'Q', "photo.jpg", PROGRAM), REJECTED),
+        ("a link with content", special(b'1', "photo.jpg", PROGRAM), REJECTED),
+        ("a name that begins with NUL", tar_with(|header| header[0] = 0), REJECTED),
+        ("behind the end", [tar(&[("a.txt", b"hello")]), tar_with(|_| {})].concat(), REJECTED),
+        ("a long name of GNU", with_name(b'L', b"run.vbs\0"), script),
+        ("a long name of pax", with_name(b'x', b"16 path=run.vbs\n"), script),
+        ("a length of pax", [special(b'x', "longer", b"11 size=16\n"), without_size].concat(), REJECTED),
+    ] {
+        assert_eq!(strict("a.tar", &archive), expected, "{what}");
+        survives_damage("a.tar", &archive);
+    }
+}
+
+#[test]
+fn what_is_unpacked_counts_once() {
+    assert_eq!(details("a.tar.gz", &gzip(&tar(&[("noise", &noise(40 << 20))]))), [""; 0]);
+}
+
+#[test]
+fn a_directory_that_does_not_tell_all_is_ambiguous() {
+    let ambiguous = ["quarantine ambiguous_archive", "reject executable_attachment"];
+    let whole = zip(&[("a.txt", b"hello"), ("photo.jpg", PROGRAM), ("b.txt", b"hello")]);
+    let heads: Vec<usize> = (0..whole.len()).filter(|at| whole[*at..].starts_with(b"PK\x01\x02")).collect();
+    let end = whole.windows(4).position(|window| window == b"PK\x05\x06").expect("an end");
+    let mut unlisted = [&whole[..heads[1]], &whole[heads[2]..]].concat();
+    let size_at = unlisted.len() - 10;
+    unlisted[size_at..size_at + 4].copy_from_slice(&little(end - heads[0] - (heads[2] - heads[1])));
+    assert_eq!(sorted("a.zip", &unlisted), ambiguous);
+    let mut missing = whole.clone();
+    missing[heads[2] + 42..heads[2] + 46].copy_from_slice(&little(7));
+    assert_eq!(sorted("a.zip", &missing), ambiguous);
+    let mut packed_otherwise = whole.clone();
+    packed_otherwise[heads[2] + 10] = 0;
+    assert_eq!(sorted("a.zip", &packed_otherwise), ambiguous);
+}
+
+fn sorted(name: &str, content: &[u8]) -> Vec<String> {
+    let mut found = strict(name, content);
+    found.sort();
+    found.dedup();
+    found
+}
+
+/// A file that makes an archive a document does not switch off what is asked of archives.
+#[test]
+fn a_document_is_an_archive_too() {
+    let types = ("[Content_Types].xml", &b"<Types/>"[..]);
+    let other_name = Entry { local_name: "b.txt", ..entry("a.txt", b"hello") };
+    for (document, expected) in [
+        (zip_of(&[entry(types.0, types.1), other_name]), "quarantine ambiguous_archive"),
+        (zip(&[types, ("photo\u{202e}gnp.xml", b"<a/>")]), "quarantine rtlo_file_name"),
+        (zip(&[types, ("photo.png", PROGRAM)]), "reject executable_attachment"),
+    ] {
+        assert_eq!(strict("a.zip", &document), [expected]);
+    }
+}
+
+#[test]
+fn an_archive_behind_something_else_is_opened_by_its_name() {
+    let archive = [b"hello, this is a text\n", &zip(&[("photo.jpg", PROGRAM)])[..]].concat();
+    assert_eq!(strict("a.zip", &archive), REJECTED);
+    assert_eq!(strict("a.txt", &archive), [""; 0]);
+}
+
+#[test]
+fn names_that_the_system_obeys_are_known_by_class() {
+    let scripts = "searchconnector-ms library-ms search-ms theme settingcontent-ms website scf rdp webloc py pyw sh command ps1 psm1 vbe wsf sct jnlp desktop mobileconfig application appref-ms iqy slk diagcab msc gadget inf reg xla xlam com scr";
+    let programs = "xll wll cpl msix appxbundle deb rpm pkg apk";
+    let images = "iso img vhd vhdx udf dmg qcow2";
+    for (extensions, expected) in [
+        (scripts, "quarantine script_attachment"),
+        (programs, "reject executable_attachment"),
+        (images, "quarantine disk_image_attachment"),
+    ] {
+        for extension in extensions.split(' ') {
+            assert_eq!(strict(&format!("invoice.{extension}"), b"hello"), [expected], "{extension}");
+        }
+    }
+}

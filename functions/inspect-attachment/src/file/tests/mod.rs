@@ -4,6 +4,7 @@
 mod archives;
 pub(crate) mod build;
 mod honest;
+mod messages;
 mod office;
 mod pages;
 mod pdf;
@@ -32,7 +33,7 @@ fn all(name: &str, content: &[u8]) -> Vec<String> {
 }
 
 fn links(name: &str, content: &[u8]) -> Vec<String> {
-    inspected(name, content).links.into_iter().map(|link| link.text).collect()
+    inspected(name, content).links.into_iter().map(|found| found.link.target).collect()
 }
 
 /// Whatever is cut off or damaged is read to its end.

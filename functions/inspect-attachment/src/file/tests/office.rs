@@ -235,3 +235,151 @@ fn a_kind_with_macros_under_a_name_without_is_a_mismatch() {
         assert_eq!(all(name, &zip(&[("[Content_Types].xml", types.as_bytes())])), expected, "{name}");
     }
 }
+
+/// Programs go by relations and content types, whatever the names are.
+#[test]
+fn parts_are_found_by_what_refers_to_them() {
+    let related = |kind: &str| {
+        format!("<Relationships><Relationship Type=\"http://x/{kind}\" Target=\"../media/a.png\"/></Relationships>")
+    };
+    let typed =
+        |kind: &str| format!("<Types><Override PartName=\"/media/a.png\" ContentType=\"application/{kind}\"/></Types>");
+    let storage = project("", SOURCE);
+    let dde_link = b"<externalLink><ddeLink ddeService=\"cmd\" ddeTopic=\"/c\"/></externalLink>";
+    let dde_field = b"<w:instrText>DDEAUTO x</w:instrText>";
+    for (relation, content_type, part, expected) in [
+        ("vbaProject", "vnd.ms-office.vbaProject", &storage[..], MACRO),
+        ("xlMacrosheet", "vnd.ms-excel.macrosheet+xml", b"<xm:macrosheet/>", MACRO),
+        ("xlIntlMacrosheet", "vnd.ms-excel.intlmacrosheet", b"\x81\x01", MACRO),
+        (
+            "externalLink",
+            "vnd.openxmlformats-officedocument.spreadsheetml.externalLink+xml",
+            dde_link,
+            "quarantine dde_field",
+        ),
+        (
+            "officeDocument",
+            "vnd.openxmlformats-officedocument.wordprocessingml.document.main+xml",
+            dde_field,
+            "quarantine dde_field",
+        ),
+        (
+            "slide",
+            "vnd.openxmlformats-officedocument.presentationml.slide+xml",
+            b"<a action=\"ppaction://program\"/>",
+            "quarantine remote_object",
+        ),
+        ("oleObject", "vnd.openxmlformats-officedocument.oleObject", b"unreadable", "review embedded_object"),
+        ("control", "vnd.ms-office.activeX", b"\0", "review embedded_object"),
+    ] {
+        let rels = related(relation);
+        let by_relation = open_document(&[("word/_rels/document.xml.rels", rels.as_bytes()), ("media/a.png", part)]);
+        let by_type = zip(&[("[Content_Types].xml", typed(content_type).as_bytes()), ("media/a.png", part)]);
+        for document in [by_relation, by_type] {
+            let mut found = all("a.xlsx", &document);
+            found.retain(|found| found != "review type_mismatch");
+            found.dedup();
+            assert_eq!(found, [expected], "{relation}");
+            survives_damage("a.xlsx", &document);
+        }
+    }
+    let unrelated = open_document(&[("media/a.png", &storage)]);
+    assert!(strict("a.docx", &unrelated).contains(&MACRO.to_owned()), "a project of macros that nothing refers to");
+    let template = "<Relationships><Relationship Type=\"http://x/attachedTemplate\" Target=\"http://192.0.2.7/a\"/></Relationships>";
+    let document = open_document(&[("other/_rels/part.xml.rels", template.as_bytes())]);
+    assert_eq!(strict("a.docx", &document), ["quarantine remote_template"]);
+}
+
+#[test]
+fn rich_text_is_read_however_its_letters_are_written() {
+    let template = "quarantine remote_template";
+    let object = "quarantine embedded_object";
+    let equation = "0105000002000000090000004571756174696f6e00000000000000000000000000";
+    let scattered = equation.replacen("4571", "45{\\*\\junk 99}71", 1);
+    let escaped = equation.replacen("4571", "45\\'3171", 1);
+    let binary = equation.replacen("4571756174696f6e", "\\bin8 Equation", 1);
+    let data = |data: &str| format!("{{\\rtf1{{\\object\\objemb{{\\*\\objdata {data}}}}}}}");
+    for (text, expected) in [
+        ("{\\rtf1{\\*\\template \\u104?ttp://192.0.2.7/a}}".to_owned(), template),
+        ("{\\rtf1{\\*\\template \\uc0\\u104 ttp://192.0.2.7/a}}".to_owned(), template),
+        ("{\\rtf1{\\*\\template \\uc2\\u104\\'61\\'62ttp://192.0.2.7/a}}".to_owned(), template),
+        ("{\\rtf1{\\field{\\*\\fldinst \\u68?DEAUTO x}}}".to_owned(), "quarantine dde_field"),
+        ("{\\rtf1{\\field{\\*\\fldinst{\\b D}{\\i DE} x}}}".to_owned(), "quarantine dde_field"),
+        ("{\\rtf1{\\object{\\*\\objclass \\u69?quation.3}}}".to_owned(), object),
+        ("{\\rtf1{\\object{\\*\\objclass E\\'71uation.3}}}".to_owned(), object),
+        (data(equation), object),
+        (data(&scattered), object),
+        (data(&escaped), object),
+        (data(&binary), object),
+        (data(equation).replace("}}}", "\\fldinst x}}}"), object),
+    ] {
+        let mut found = strict("a.rtf", text.as_bytes());
+        found.dedup();
+        assert_eq!(found, [expected], "{text}");
+        survives_damage("a.rtf", text.as_bytes());
+    }
+}
+
+#[test]
+fn compound_files_are_read_whatever_the_case_of_their_names_and_wherever_a_class_stands() {
+    let mut flags = [0; 64];
+    flags[11] = 1;
+    let sheet = [&[0x09, 0x08, 0, 0, 0x85, 0, 8, 0, 0, 0, 0, 0, 0][..], &[1, 1, 0]].concat();
+    let font = |name: &[u8]| [&[0; 33][..], &[0x0a, 8, 0x5a, 0x5a], name, b"\0"].concat();
+    let moniker = [b"\x03\x03\0\0\0\0\0\0\xc0\0\0\0\0\0\0\x46\0\0", &little(17)[..], b"\\\\192.0.2.7\\a.rtf"].concat();
+    let page = b"\xc3\x2a\xb2\xea\xc1\x30\xcf\x11\xa7\xeb\0\0\xc0\x5b\xae\x0b";
+    for (document, expected) in [
+        (compound(&[("WORDDOCUMENT", &flags)]), "quarantine encrypted_document"),
+        (compound(&[("workBOOK", &sheet)]), MACRO),
+        (compound(&[("\u{1}OLE10NATIVE", &package("a.txt", b"hello"))]), "review embedded_object"),
+        (compound(&[("Equation Native", &font(b"Times"))]), "review embedded_object"),
+        (compound(&[("EQUATION NATIVE", &font(&[b'a'; 48]))]), "quarantine embedded_object"),
+        (compound(&[("ObjectPool/", &[]), ("ObjectPool/_1/", page)]), "quarantine embedded_object"),
+        (compound(&[("\u{1}ole", &moniker)]), "quarantine remote_object"),
+    ] {
+        assert_eq!(all("a.doc", &document), [expected]);
+        survives_damage("a.doc", &document);
+    }
+    for class in [&[2, 0xce, 2, 0, 0, 0, 0, 0, 0xc0, 0, 0, 0, 0, 0, 0, 0x46], page] {
+        let mut root = compound(&[("WordDocument", &[0; 64])]);
+        root[1024 + 80..1024 + 96].copy_from_slice(class);
+        assert_ne!(all("a.doc", &root), [""; 0], "{class:x?}");
+    }
+    let far = [[0xff, 0, 0, 0].repeat(600_000), sheet].concat();
+    let mut contents = crate::file::contents::Contents::default();
+    crate::file::office::binary::excel(&far, &mut contents);
+    assert_eq!(contents.remarks.len(), 1, "a sheet of macros behind a great many records");
+}
+
+#[test]
+fn tables_in_the_form_of_text_are_read_as_excel_does() {
+    let dde = "quarantine dde_field";
+    for (name, content, expected) in [
+        ("a.csv", &b"=cmd|'/c start a,b'!A0\r\n"[..], &[dde][..]),
+        ("a.prn", b"  =cmd|'/c x'!A0", &[dde]),
+        ("a.xls", b"<table><tr><td>=cmd|'/c x'!A0</td></table>", &[dde]),
+        ("a.csv", b"\xff\xfe=\0c\0m\0d\0|\0'\0/\0c\0'\0!\0A\x000\0", &[dde]),
+        ("a.csv", b"- one | two!\r\n- three | four !\r\n", &[]),
+        ("a.csv", b"name,note\r\nAnn,a|b!\r\n", &[]),
+    ] {
+        assert_eq!(
+            all(name, content).into_iter().filter(|found| found != "review type_mismatch").collect::<Vec<_>>(),
+            expected,
+            "{name} {}",
+            content.escape_ascii()
+        );
+    }
+}
+
+#[test]
+fn a_mail_of_outlook_leads_where_its_text_leads() {
+    let html = format!("<a href={ADDRESS}>a</a>");
+    let plain: Vec<u8> = ADDRESS.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    for (property, content) in [
+        ("__substg1.0_10130102", html.as_bytes()),
+        ("__SUBSTG1.0_1000001F", &plain),
+        ("__substg1.0_1000001e", ADDRESS.as_bytes()),
+    ] {
+        assert_eq!(links("a.msg", &compound(&[(property, content)])), [ADDRESS], "{property}");
+    }
+}

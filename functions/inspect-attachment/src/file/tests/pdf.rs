@@ -151,3 +151,163 @@ fn addresses_are_handed_on_and_encryption_is_told() {
     let encrypted = [&pdf(&[b"<</Type/Catalog>>"])[..], b"\ntrailer<</Encrypt 9 0 R>>"].concat();
     assert_eq!(all("a.pdf", &encrypted), ["review encrypted_document"]);
 }
+
+#[test]
+fn an_object_that_hides_in_another_is_found() {
+    let script = "9 0 obj <</Type/Catalog/OpenAction<</S/JavaScript/JS(x())>>>> endobj";
+    let in_text = format!("<</Title({script})>>").into_bytes();
+    let in_stream = stream("", script.as_bytes());
+    let in_array = format!("[ ) (a) {script}").into_bytes();
+    for object in [in_text, in_stream, in_array] {
+        let file = pdf(&[&object]);
+        assert_eq!(strict("a.pdf", &file), [SCRIPT], "{}", object.escape_ascii());
+        survives_damage("a.pdf", &file);
+    }
+    let many = pdf(&[&"1 0 obj((".repeat(20_000).into_bytes()]);
+    assert_eq!(strict("a.pdf", &many), ["quarantine archive_limit_exceeded"]);
+}
+
+#[test]
+fn objects_in_a_stream_are_found_however_it_is_described() {
+    let objects = b"1 0 <</Type/Catalog/OpenAction<</S/JavaScript/JS(x())>>>>";
+    let rows = |filter: u8| {
+        let line = |row: &[u8], above: &[u8]| {
+            let octets =
+                row.iter().zip(above).map(|(octet, above)| octet.wrapping_sub(if filter == 2 { *above } else { 0 }));
+            [&[filter][..], &octets.collect::<Vec<u8>>()].concat()
+        };
+        let rows: Vec<&[u8]> = objects.chunks(10).collect();
+        let above = std::iter::once(&[0; 10][..]).chain(rows.iter().copied());
+        zlib(&rows.iter().zip(above).flat_map(|(row, above)| line(row, above)).collect::<Vec<u8>>())
+    };
+    let left: Vec<u8> = objects
+        .chunks(10)
+        .flat_map(|row| std::iter::once(row[0]).chain(row.windows(2).map(|pair| pair[1].wrapping_sub(pair[0]))))
+        .collect();
+    let of = "/Type/ObjStm/N 1/First 4/Filter/FlateDecode";
+    for (what, file) in [
+        ("PNG, none", pdf(&[&stream(&format!("{of}/DecodeParms<</Predictor 15/Columns 10>>"), &rows(0))])),
+        ("PNG, up", pdf(&[&stream(&format!("{of}/DecodeParms[<</Predictor 12/Columns 10>>]"), &rows(2))])),
+        ("TIFF", pdf(&[&stream(&format!("{of}/DP<</Predictor 2/Columns 10>>"), &zlib(&left))])),
+        (
+            "by reference",
+            pdf(&[
+                &stream("/Type/ObjStm/N 2 0 R/First 3 0 R/Filter 4 0 R/DecodeParms 5 0 R", &rows(2)),
+                b"1",
+                b"4",
+                b"[/FlateDecode]",
+                b"<</Predictor 12/Columns 6 0 R>>",
+                b"10",
+            ]),
+        ),
+        ("without a type", pdf(&[&stream("/N 1/First 4/Filter/FlateDecode", &zlib(objects))])),
+        ("without numbers", pdf(&[&stream("/Type/ObjStm/Filter/FlateDecode", &zlib(objects))])),
+        ("a damaged header", pdf(&[&stream(of, &[b"xx", &zlib(objects)[2..]].concat())])),
+    ] {
+        assert_eq!(strict("a.pdf", &file), [SCRIPT], "{what}");
+        survives_damage("a.pdf", &file);
+    }
+    let places =
+        b"1 40 2 0 <</Type/Catalog>>                           <</Type/Catalog/OpenAction<</S/JavaScript/JS(x())>>>>";
+    assert_eq!(strict("a.pdf", &pdf(&[&stream("/Type/ObjStm/N 2/First 9", places)])), [SCRIPT], "places that go back");
+}
+
+#[test]
+fn a_stream_ends_where_its_length_says() {
+    let archive = zip(&[("endstream", b"hello"), ("photo.jpg", PROGRAM)]);
+    for stated in [format!("{}", archive.len()), "2 0 R".to_owned()] {
+        let dictionary = format!("<</Type/EmbeddedFile/Length {stated}>>\nstream\n");
+        let object = [dictionary.as_bytes(), &archive, b"\nendstream"].concat();
+        let length = archive.len().to_string();
+        assert_eq!(strict("a.pdf", &pdf(&[&object, length.as_bytes()])), ["reject executable_attachment"], "{stated}");
+    }
+}
+
+#[test]
+fn what_opens_an_address_unasked_is_found_along_the_chain() {
+    let opens = "quarantine pdf_opens_address";
+    let uri = "<</S/URI/URI(https://www.example.com/)>>";
+    for objects in [
+        &["<</Type/Catalog/OpenAction 2 0 R>>", "<</S/GoTo/Next 3 0 R>>", "<</S/GoTo/Next[4 0 R]>>", uri][..],
+        &["<</Type/Catalog/OpenAction<</S/Named/Next[<</S/Named/Next<</S/URI/URI(https://www.example.com/)>>>>]>>>>"],
+        &["<</Type/Page/AA<</O 2 0 R>>>>", uri],
+        &["<</Type/Catalog/AA 2 0 R>>", "<</WC 3 0 R>>", uri],
+        &["<</Subtype/Widget/FT/Tx/AA<</PO 2 0 R>>>>", uri],
+        &["<</Type/Catalog/OpenAction 1/OpenAction 2 0 R>>", uri],
+        &["<</Type/Catalog/OpenAction 2 0 R/OpenAction 1>>", uri],
+    ] {
+        for file in both_ways(objects) {
+            assert_eq!(strict("a.pdf", &file), [opens], "{objects:?}");
+        }
+    }
+    for objects in [
+        &["<</Subtype/Widget/AA<</U 2 0 R>>>>", uri][..],
+        &["<</Type/Annot/Subtype/Link/A 2 0 R>>", uri],
+        &["<</Type/Catalog/OpenAction 2 0 R>>", "<</S/GoTo/Next 3 0 R>>", "<</S/Named>>"],
+    ] {
+        for file in both_ways(objects) {
+            assert_eq!(strict("a.pdf", &file), [""; 0], "{objects:?}");
+        }
+    }
+    for file in both_ways(&["<</S/URI/URI 2 0 R>>", &format!("({ADDRESS})")]) {
+        assert_eq!(links("a.pdf", &file), [ADDRESS]);
+    }
+}
+
+/// What opens the file is no field because it says so, and neither is what follows it.
+#[test]
+fn a_script_that_pretends_to_be_of_a_field_is_found() {
+    for objects in [
+        &["<</Type/Catalog/FT/Tx/OpenAction<</S/JavaScript/JS(x())>>>>"][..],
+        &["<</FT/Tx/AA<</PO<</S/JavaScript/JS(x())>>>>>>"],
+        &["<</FT/Tx/A 2 0 R>>", "<</S/JavaScript/JS(x())>>", "<</Names[(a)2 0 R]>>"],
+        &["<</FT/Tx/A 2 0 R>>", "<</S/JavaScript/JS(x())>>", "<</OpenAction<</S/Named/Next 2 0 R>>>>"],
+        &["<</S/Named/S/JavaScript/JS(x())/JS(this.print\\(\\))>>"],
+    ] {
+        for file in both_ways(objects) {
+            assert!(strict("a.pdf", &file).contains(&SCRIPT.to_owned()), "{objects:?}");
+        }
+    }
+    let chain = ["<</Subtype/Widget/A 2 0 R>>", "<</S/ResetForm/Next 3 0 R>>", "<</S/JavaScript/JS(x())>>"];
+    for file in both_ways(&chain) {
+        assert_eq!(all("a.pdf", &file), ["review pdf_script"]);
+    }
+}
+
+#[test]
+fn a_form_that_brings_its_own_scripts_is_told() {
+    let form = |activity: &str, script: &str| {
+        format!(
+            "<xdp:xdp><template><event activity='{activity}'><script>{script}</script></event></template></xdp:xdp>"
+        )
+    };
+    for (form, expected) in [
+        (form("click", "app.launchURL('http://192.0.2.7/')"), "review pdf_script"),
+        (form("initialize", "this.rawValue = 1"), "review pdf_script"),
+        (form("initialize", "app.launchURL('http://192.0.2.7/')"), SCRIPT),
+        (form("docReady", "eval(x)"), SCRIPT),
+    ] {
+        let packed = stream("/Filter/FlateDecode", &zlib(form.as_bytes()));
+        for catalog in [
+            &b"<</AcroForm<</XFA 2 0 R>>>>"[..],
+            b"<</AcroForm<</XFA[(template)2 0 R]>>>>",
+            b"<</AcroForm<</XFA 3 0 R>>>>",
+        ] {
+            let file = pdf(&[catalog, &packed, b"[(template)2 0 R]"]);
+            assert_eq!(all("a.pdf", &file), [expected], "{form}");
+        }
+    }
+}
+
+#[test]
+fn files_are_found_wherever_they_are_referred_to() {
+    let packed = stream("/Filter/FlateDecode", &zlib(b"hello"));
+    let program = stream("/Filter/FlateDecode", &zlib(PROGRAM));
+    for (objects, expected) in [
+        (&[&b"<</UF(a.js)/EF 3 0 R>>"[..], &packed, b"<</F 2 0 R>>"][..], "quarantine script_attachment"),
+        (&[b"<</UF(a.js)/RF<</F[(a)2 0 R]>>>>", &packed], "quarantine script_attachment"),
+        (&[b"<</Type/Catalog>>", &program], "reject executable_attachment"),
+    ] {
+        assert_eq!(strict("a.pdf", &pdf(objects)), [expected]);
+    }
+}
