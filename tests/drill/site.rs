@@ -19,6 +19,7 @@ use gatepost::{
         dns::NameServer as Server, functions::Function, ledger::Ledger, messages::Messages, scan_progress,
         series_state::Models, table::Table,
     },
+    local_time::Clocks,
 };
 use gatepost_anomaly_scan::{ScanError, Scanned, Scanner};
 use gatepost_local::{
@@ -238,6 +239,7 @@ fn scanner(clients: &Clients) -> Scanner {
         messages: Messages { client: clients.s3.clone(), bucket: BUCKET.to_owned() },
         ledger: Ledger { table },
         verifier: Function { client: clients.lambda.clone(), name: "verify-inbound".to_owned() },
+        clocks: Clocks::default(),
     }
 }
 
