@@ -225,7 +225,7 @@ async fn send_letter(site: Arc<Site>, sent: Arc<Sent>, number: usize, started: I
 /// While clocks are wrong, every other event meets a wrong one.
 async fn tell(site: &Site, event: serde_json::Value, number: usize) -> String {
     let off = site.clock_off_s.load(Ordering::Relaxed);
-    if off != 0 && number % 2 == 0 {
+    if off != 0 && number.is_multiple_of(2) {
         let by = Duration::from_secs(off.unsigned_abs());
         let now = if off < 0 { clock::now() - by } else { clock::now() + by };
         let answer = gatepost_verify_inbound::handle(&site.elsewhen, event, now).await;
