@@ -1,14 +1,6 @@
 //! What callers see while the table fails, and that nothing is lost or counted twice when it comes back.
 
-use std::{
-    io,
-    net::SocketAddr,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-    time::{Duration, SystemTime},
-};
+use std::time::{Duration, SystemTime};
 
 use futures_util::future::join_all;
 use gatepost::{
@@ -29,38 +21,15 @@ use gatepost::{
 use gatepost_local::aws::dynamodb::DynamoDb;
 use serde_json::{Value, json};
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt, copy, copy_bidirectional},
-    net::{TcpListener, TcpStream},
     sync::watch,
     time::{Instant, sleep},
 };
 
 use crate::{
+    proxy::{Fault, KEY_THROTTLED, Proxy, THROTTLED},
     stack::{Answer, Stack},
     table,
 };
-
-/// How an endpoint fails.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Fault {
-    None,
-    /// Takes connections and closes them without a word.
-    Close,
-    /// Takes requests and never answers.
-    Hang,
-    /// Answers that the table has no throughput left.
-    Throttle,
-    /// Answers that the partition of this key has none left.
-    ThrottleKey,
-    /// Does what it is asked and loses the answer.
-    LoseAnswers,
-    /// Does what it is asked, and keeps the answer back until the fault ends.
-    HoldAnswers,
-}
-
-const THROTTLED: &str = r#"{"__type":"com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException","message":"dynamodb:gatepost partition 7 of table"}"#;
-
-const KEY_THROTTLED: &str = r#"{"__type":"com.amazonaws.dynamodb.v20120810#ThrottlingException","message":"Throughput exceeds the current capacity","throttlingReasons":[{"reason":"TableWriteKeyRangeThroughputExceeded","resource":"arn:aws:dynamodb:us-east-1:000000000000:table/gatepost"}]}"#;
 
 /// A `DynamoDB` endpoint of its own, and the way to it that can fail.
 struct FaultyTable {
@@ -69,108 +38,19 @@ struct FaultyTable {
     direct: String,
     /// Through the fault.
     url: String,
-    fault: watch::Sender<Fault>,
-    /// Connections that came so far.
-    connections: Arc<AtomicUsize>,
+    proxy: Proxy,
 }
 
 impl FaultyTable {
     async fn start() -> Self {
         let table = DynamoDb::start(None).await.expect("a table");
-        let target = table.url().strip_prefix("http://").expect("plain HTTP").parse().expect("an address");
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-        let url = format!("http://{}", listener.local_addr().expect("bound"));
-        let (fault, watched) = watch::channel(Fault::None);
-        let connections = Arc::default();
-        tokio::spawn(accept(listener, target, watched, Arc::clone(&connections)));
-        Self { direct: table.url(), _table: table, url, fault, connections }
+        let proxy = Proxy::start(&table.url()).await;
+        Self { direct: table.url(), _table: table, url: proxy.url(), proxy }
     }
 
     /// Connections that are open break, with whatever is under way on them.
     fn set(&self, fault: Fault) {
-        self.fault.send_replace(fault);
-    }
-}
-
-async fn accept(
-    listener: TcpListener,
-    target: SocketAddr,
-    fault: watch::Receiver<Fault>,
-    connections: Arc<AtomicUsize>,
-) {
-    while let Ok((client, _)) = listener.accept().await {
-        connections.fetch_add(1, Ordering::Relaxed);
-        let mut fault = fault.clone();
-        tokio::spawn(async move {
-            let now = *fault.borrow_and_update();
-            if now == Fault::HoldAnswers {
-                return hold_answer(client, target, fault).await;
-            }
-            tokio::select! {
-                _ = fault.changed() => Ok(()),
-                ended = relay(client, target, now) => ended,
-            }
-        });
-    }
-}
-
-async fn relay(mut client: TcpStream, target: SocketAddr, fault: Fault) -> io::Result<()> {
-    client.set_nodelay(true)?;
-    match fault {
-        Fault::None => {
-            let mut server = TcpStream::connect(target).await?;
-            server.set_nodelay(true)?;
-            copy_bidirectional(&mut client, &mut server).await.map(drop)
-        }
-        Fault::Close => Ok(()),
-        Fault::Hang => std::future::pending().await,
-        Fault::Throttle => throttle(client, THROTTLED).await,
-        Fault::ThrottleKey => throttle(client, KEY_THROTTLED).await,
-        Fault::LoseAnswers | Fault::HoldAnswers => {
-            until_answered(&mut client, &mut TcpStream::connect(target).await?).await
-        }
-    }
-}
-
-async fn throttle(mut client: TcpStream, answer: &str) -> io::Result<()> {
-    let mut request = Vec::new();
-    while !is_whole(&request) {
-        if client.read_buf(&mut request).await? == 0 {
-            return Ok(());
-        }
-    }
-    let length = answer.len();
-    let head = format!(
-        "HTTP/1.1 400 Bad Request\r\ncontent-type: application/x-amz-json-1.0\r\ncontent-length: {length}\r\n\
-         connection: close\r\n\r\n"
-    );
-    client.write_all(&[head.as_bytes(), answer.as_bytes()].concat()).await?;
-    client.shutdown().await
-}
-
-fn is_whole(request: &[u8]) -> bool {
-    let Some(end) = request.windows(4).position(|octets| octets == b"\r\n\r\n") else { return false };
-    let head = String::from_utf8_lossy(&request[..end]).to_ascii_lowercase();
-    let length = head.lines().find_map(|line| line.strip_prefix("content-length:")?.trim().parse().ok());
-    end + 4 + length.unwrap_or(0_usize) <= request.len()
-}
-
-async fn hold_answer(mut client: TcpStream, target: SocketAddr, mut fault: watch::Receiver<Fault>) -> io::Result<()> {
-    let mut server = TcpStream::connect(target).await?;
-    until_answered(&mut client, &mut server).await?;
-    if fault.changed().await.is_err() {
-        return Ok(());
-    }
-    copy_bidirectional(&mut client, &mut server).await.map(drop)
-}
-
-/// Sends what the client says until the server has something to say, which stays unread.
-async fn until_answered(client: &mut TcpStream, server: &mut TcpStream) -> io::Result<()> {
-    let mut answer = [0];
-    let (mut from_server, mut to_server) = server.split();
-    tokio::select! {
-        sent = copy(client, &mut to_server) => sent.map(drop),
-        answered = from_server.peek(&mut answer) => answered.map(drop),
+        self.proxy.set(fault);
     }
 }
 
@@ -181,7 +61,7 @@ const SMALL_BURST: &str = "144";
 /// A local share that no test uses up.
 const LARGE_BURST: &str = "8000";
 
-const OUTAGES: [Fault; 4] = [Fault::Close, Fault::Hang, Fault::Throttle, Fault::LoseAnswers];
+const OUTAGES: [Fault; 4] = [Fault::Close, Fault::Hang, Fault::Answer(&THROTTLED), Fault::LoseAnswers];
 
 /// With the burst of the whole, of which a local share is an eighth.
 async fn stack_on(table: &FaultyTable, burst: &str) -> Stack {
@@ -258,7 +138,7 @@ async fn a_batch_beyond_the_local_share_is_told_to_come_back_and_not_to_be_small
     let table = FaultyTable::start().await;
     let stack = warm_stack_on(&table, SMALL_BURST).await;
     let batch = |size: usize| json!({"emails": vec!["nobody"; size]});
-    table.set(Fault::Throttle);
+    table.set(Fault::Answer(&THROTTLED));
     expect_unavailable(stack.post_json("/v1/validate/batch", &batch(LOCAL_SHARE + 1)).await);
     let admitted = stack.post_json("/v1/validate/batch", &batch(LOCAL_SHARE)).await.expect_status(200);
     // What is left of a share that other instances do not know of is nothing to be promised.
@@ -427,7 +307,7 @@ async fn a_write_of_counters_that_arrives_late_sets_nothing_back() {
 async fn a_refusal_by_the_local_share_is_counted_like_any_other() {
     let table = FaultyTable::start().await;
     let stack = warm_stack_on(&table, SMALL_BURST).await;
-    table.set(Fault::Throttle);
+    table.set(Fault::Answer(&THROTTLED));
     join_all((0..20).map(|_| ask(&stack, "signup"))).await;
     table.set(Fault::None);
     let expected = [("total", 20), ("reject", 13), ("limited", 7)];
@@ -439,7 +319,7 @@ async fn a_refusal_by_the_local_share_is_counted_like_any_other() {
 async fn a_scan_that_the_table_fails_says_so_and_is_made_up_for() {
     let table = FaultyTable::start().await;
     let stack = stack_on(&table, SMALL_BURST).await;
-    table.set(Fault::Throttle);
+    table.set(Fault::Answer(&THROTTLED));
     let answer = stack.send("POST", "/local/scan", &[], "").await.expect_status(503);
     assert!(!String::from_utf8_lossy(&answer.body).contains("partition 7"), "{answer:?}");
     table.set(Fault::None);
@@ -495,7 +375,7 @@ async fn thirty_seconds_without_the_table_in_the_middle_of_a_load_lose_no_count_
     let load = join_all(["signup", "newsletter", "login", "signup"].map(|flow| drive(&stack, flow, &has_ended)));
     let outage = async {
         sleep(Duration::from_secs(2)).await;
-        table.set(Fault::Throttle);
+        table.set(Fault::Answer(&THROTTLED));
         sleep(LONG_OUTAGE).await;
         table.set(Fault::None);
         recovered(&stack).await;
@@ -543,11 +423,11 @@ async fn limits_leave_a_table_alone_that_has_not_answered_three_times() {
     table.set(Fault::Close);
     let unavailable = |asked: Result<_, RateLimitError>| matches!(asked, Err(RateLimitError::Unavailable(_)));
     assert!(unavailable(ask(0).await));
-    let of_one = table.connections.load(Ordering::Relaxed);
+    let of_one = table.proxy.connections();
     for n in 1..40 {
         assert!(unavailable(ask(n).await), "{n}");
     }
-    assert_eq!(table.connections.load(Ordering::Relaxed), 3 * of_one);
+    assert_eq!(table.proxy.connections(), 3 * of_one);
     table.set(Fault::None);
     assert!(unavailable(ask(41).await), "a pause has an end, not an exception");
     ask(10_000).await.expect("it is asked again after a pause");
@@ -557,7 +437,7 @@ async fn limits_leave_a_table_alone_that_has_not_answered_three_times() {
 async fn a_caller_whose_partition_is_throttled_is_over_its_quota_and_the_table_is_not_down() {
     let table = FaultyTable::start().await;
     let stack = warm_stack_on(&table, LARGE_BURST).await;
-    table.set(Fault::ThrottleKey);
+    table.set(Fault::Answer(&KEY_THROTTLED));
     // Connections that were open broke, which is another fault: this one notices.
     ask(&stack, "signup").await;
     for flow in ["login", "signup"] {

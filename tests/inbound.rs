@@ -47,6 +47,11 @@ impl Case {
         messages.map(|path| Self::named(&path.file_stem().expect("a name").to_string_lossy())).collect()
     }
 
+    /// The disposition that is due.
+    pub(crate) fn disposition(&self) -> &str {
+        self.facts["expect"]["disposition"].as_str().expect("it is stated")
+    }
+
     pub(crate) fn word(&self, name: &str) -> &str {
         self.facts[name].as_str().unwrap_or_else(|| panic!("{}: no {name}", self.name))
     }

@@ -282,3 +282,20 @@ async fn recipients_of_a_decided_message_adopt_the_decision_and_nothing_is_deliv
     let expected = [("deliver", 2), ("total", 2)];
     assert_eq!(counted, expected.map(|(channel, n)| (format!("inbound/receiver.example|{channel}"), n)));
 }
+
+#[tokio::test]
+async fn a_message_that_was_swept_and_deferred_before_its_event_came_is_counted_once() {
+    let bench = Bench::start(NO_FAULT).await;
+    let event = bench.store(&Case::named("aligned"), "late").await;
+    let silent = name_server("_dmarc.bookshop.example. TXT servfail").await;
+    let mut in_the_dark = bench.verifier.clone();
+    in_the_dark.judge.authenticator =
+        Authenticator::new(Server::At(silent.address()), Duration::from_millis(200)).expect("an address");
+    let sweep = json!({"sweep": {"message_id": "late"}});
+    assert_eq!(handle(&in_the_dark, sweep.clone(), clock::now()).await.disposition, StopRuleSet);
+    assert_eq!(bench.answer(event, clock::now()).await, Continue);
+    assert_eq!(bench.answer(sweep, clock::now()).await, Continue);
+    let counted: Vec<_> = table::counted(&bench.dynamodb).await.into_iter().collect();
+    let expected = [("defer", 1), ("deliver", 1), ("total", 1)];
+    assert_eq!(counted, expected.map(|(channel, n)| (format!("inbound/receiver.example|{channel}"), n)));
+}

@@ -29,7 +29,7 @@ use tokio::{
     io::{AsyncBufReadExt, BufReader},
     net::TcpListener,
     process::{Child, Command},
-    sync::{Mutex as AsyncMutex, mpsc, oneshot, watch},
+    sync::{Mutex as AsyncMutex, Notify, mpsc, oneshot, watch},
     time::timeout,
 };
 
@@ -61,6 +61,8 @@ pub(crate) enum Invoked {
 /// A bootstrap that runs. Killed when dropped.
 pub(crate) struct Function {
     child: AsyncMutex<Child>,
+    process_id: u32,
+    to_be_killed: Notify,
     api: Arc<Api>,
     log: Arc<Mutex<String>>,
 }
@@ -107,20 +109,48 @@ impl Function {
                 *kept.lock().expect("nobody panics with it") += &(line + "\n");
             }
         });
-        Self { child: AsyncMutex::new(child), api, log }
+        let process_id = child.id().expect("nobody waited for it");
+        Self { child: AsyncMutex::new(child), process_id, to_be_killed: Notify::new(), api, log }
     }
 
     /// Hands over an event, and waits for the answer or for the end of the process.
     pub(crate) async fn invoke(&self, event: impl Into<Vec<u8>>) -> Invoked {
-        let id = format!("invocation-{}", self.api.invocations.fetch_add(1, Ordering::Relaxed));
-        let (answer, answered) = oneshot::channel();
-        self.api.answers.lock().expect("nobody panics with it").insert(id.clone(), answer);
-        self.api.queue.send(Invocation { id, event: event.into() }).expect("the queue is ours");
+        let answered = self.api.hand_over(event.into());
         let mut child = self.child.lock().await;
         tokio::select! {
             answered = timeout(PATIENCE, answered) => answered.expect("an answer in time").expect("answered"),
             ended = child.wait() => panic!("{ended:?} instead of an answer:\n{}", self.log()),
         }
+    }
+
+    /// The same of a function that may be killed meanwhile or take too long, as it is then: `None`, and the process has ended.
+    pub(crate) async fn invoke_or_end(&self, event: Vec<u8>, within: Duration) -> Option<Invoked> {
+        let answered = self.api.hand_over(event);
+        let mut child = self.child.lock().await;
+        let invoked = tokio::select! {
+            answered = timeout(within, answered) => answered.ok().and_then(Result::ok),
+            _ = child.wait() => None,
+            () = self.to_be_killed.notified() => None,
+        };
+        if invoked.is_none() {
+            // It may have ended by itself.
+            let _ = child.start_kill();
+            child.wait().await.expect("ours to wait for");
+        }
+        invoked
+    }
+
+    /// `kill -9`, now or in the next invocation that asks whether it may end.
+    pub(crate) fn kill(&self) {
+        match self.child.try_lock() {
+            // It may have ended by itself.
+            Ok(mut child) => drop(child.start_kill()),
+            Err(_) => self.to_be_killed.notify_one(),
+        }
+    }
+
+    pub(crate) fn process_id(&self) -> u32 {
+        self.process_id
     }
 
     /// The answer of an invocation that is expected to have one.
@@ -200,6 +230,14 @@ impl Api {
             waiting: watch::Sender::default(),
             registered: watch::Sender::default(),
         }
+    }
+
+    fn hand_over(&self, event: Vec<u8>) -> oneshot::Receiver<Invoked> {
+        let id = format!("invocation-{}", self.invocations.fetch_add(1, Ordering::Relaxed));
+        let (answer, answered) = oneshot::channel();
+        self.answers.lock().expect("nobody panics with it").insert(id.clone(), answer);
+        self.queue.send(Invocation { id, event }).expect("the queue is ours");
+        answered
     }
 
     fn settle(&self, id: &str, invoked: Invoked) -> StatusCode {

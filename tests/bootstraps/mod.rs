@@ -170,7 +170,11 @@ async fn a_bootstrap_with_wrong_settings_ends_at_once_and_names_them_all() {
             &["GATEPOST_AUTH_KEY_HASH_SECRET", "GATEPOST_LIMITS_BURST", "GATEPOST_DNS_TIMEOUT_MS", "GATEPOST_TABLE"],
         ),
         ("anomaly-scan", &[("GATEPOST_BUCKET", "")], &["GATEPOST_ALERT_TOPIC", "GATEPOST_BUCKET"]),
-        ("verify-inbound", &[("GATEPOST_INBOUND_DEADLINE_MS", "-1")], &["GATEPOST_INBOUND_DEADLINE_MS"]),
+        (
+            "verify-inbound",
+            &[("GATEPOST_INBOUND_DEADLINE_MS", "-1"), ("GATEPOST_DNS_SERVER", "localhost")],
+            &["GATEPOST_INBOUND_DEADLINE_MS", "GATEPOST_DNS_SERVER"],
+        ),
         ("inspect-attachment", &[("GATEPOST_BUCKET", "")], &["GATEPOST_BUCKET"]),
     ] {
         let Output { status, stderr, .. } = ended(program, environment).await;

@@ -21,7 +21,7 @@ use gatepost::{
     io::{
         client_rows::Client,
         counters::{Counted, Counters, Urgency},
-        dns::{Dns, NameServers},
+        dns::{Dns, NameServer, NameServers},
         domain_data::{DomainData, Refreshed},
         overlays::Overlays,
         rate_limits::{RateLimitError, RateLimits},
@@ -66,6 +66,8 @@ pub struct GateConfig {
     pub failures_per_minute: u32,
     /// For one attempt to spend a permit.
     pub limits_timeout: Duration,
+    /// Who is asked.
+    pub dns_server: NameServer,
     /// For one DNS query.
     pub dns_timeout: Duration,
     /// Where a newer list of domains may lie.
@@ -96,6 +98,7 @@ impl GateConfig {
             client_ip_quota: read.client_ip_quota(),
             failures_per_minute: read.number(config::LIMITS_FAILURES_PER_MINUTE, 1),
             limits_timeout: read.millis(config::LIMITS_TIMEOUT_MS),
+            dns_server: NameServer::read(&mut read),
             dns_timeout: read.millis(config::DNS_TIMEOUT_MS),
             bucket: read.required(config::BUCKET),
             data_refresh: read.seconds(config::DATA_REFRESH_SECONDS),

@@ -4,12 +4,7 @@ mod after_answer;
 
 use std::{sync::Arc, time::Duration};
 
-use gatepost::io::{
-    aws,
-    dns::{Dns, NameServer},
-    table::Table,
-    telemetry,
-};
+use gatepost::io::{aws, dns::Dns, table::Table, telemetry};
 use gatepost_validate::{Gate, GateConfig, Services, handle};
 use lambda_http::{
     Adapter, Error, LambdaEvent, Request,
@@ -66,7 +61,7 @@ async fn gate(config: &GateConfig) -> Result<Gate, Error> {
     let limits = Table { client: aws_sdk_dynamodb::Client::from_conf(limits), name: config.table.clone() };
     let mut instance = [0; 8];
     getrandom::fill(&mut instance)?;
-    let dns = Dns::new(NameServer::System, config.dns_timeout)?;
+    let dns = Dns::new(config.dns_server, config.dns_timeout)?;
     let s3 = aws_sdk_s3::Client::new(&shared);
     Ok(Gate::new(config, Services { table, limits, dns, s3 }, gatepost::api_key::hex(&instance)))
 }

@@ -16,7 +16,7 @@ use gatepost::{
     finding::{Finding, Severity},
     header_section::HeaderFault,
     io::{
-        ledger::{Claim, Claimed, EntryKey},
+        ledger::{Claim, Claimed, Entry, EntryKey},
         messages::{INBOUND, Letter, MessagesError, report_key},
         table::unix_millis,
     },
@@ -181,7 +181,8 @@ impl Verifier {
     }
 
     async fn adopt_or_judge(&self, receipt: &Receipt, claim: &Claim, clock: Clock) -> Result<Settled, VerifyError> {
-        if let Some(settled) = self.adopt(receipt, claim, clock).await? {
+        let entries = self.ledger.entries(receipt.message_id.as_str()).await?;
+        if let Some(settled) = self.adopt(&entries, receipt, claim, clock).await? {
             return Ok(settled);
         }
         let judged = if MOST_ATTEMPTS < claim.attempts {
@@ -190,22 +191,27 @@ impl Verifier {
             self.judge(receipt, claim, clock).await?
         };
         // Judging took its time: others may have decided meanwhile.
-        match self.adopt(receipt, claim, clock).await? {
+        let entries = self.ledger.entries(receipt.message_id.as_str()).await?;
+        match self.adopt(&entries, receipt, claim, clock).await? {
             Some(settled) => Ok(settled),
-            None => self.record(judged, receipt, claim, clock).await,
+            None => self.record(judged, receipt, &counted_before(claim, &entries, receipt), clock).await,
         }
     }
 
     /// A message has one disposition: what was decided for other recipients of it holds for these as well, and it lies
     /// where it was put for them.
-    async fn adopt(&self, receipt: &Receipt, claim: &Claim, clock: Clock) -> Result<Option<Settled>, VerifyError> {
+    async fn adopt(
+        &self,
+        entries: &[Entry],
+        receipt: &Receipt,
+        claim: &Claim,
+        clock: Clock,
+    ) -> Result<Option<Settled>, VerifyError> {
         let message_id = receipt.message_id.as_str();
-        let entries = self.ledger.entries(message_id).await?;
         let Some((sibling, disposition)) = entries.iter().find_map(|entry| Some((entry, entry.decided()?))) else {
             return Ok(None);
         };
-        // Recipients that nobody named when it was decided, by the sweep, may be these: they were counted then.
-        let is_counted = sibling.recipients.is_empty();
+        let is_counted = may_be_the_same(sibling, receipt);
         let counted = (!is_counted).then(|| self.count_adopted(receipt, disposition, claim, clock)).flatten();
         self.ledger.decide(claim, disposition, &report_key(INBOUND, message_id), counted, clock.now()).await?;
         Ok(Some(Settled::before(disposition, sibling.is_placed)))
@@ -256,6 +262,20 @@ impl Verifier {
         let letter = stored.map(|stored| Letter { stored, authentication_results });
         Ok(Settled { disposition, is_placed: false, letter })
     }
+}
+
+/// Recipients that nobody named, to the sweep, may be those that somebody names: they are counted once.
+fn may_be_the_same(sibling: &Entry, receipt: &Receipt) -> bool {
+    sibling.recipients.is_empty() || receipt.recipients.is_empty()
+}
+
+/// The claim of a message that may have been deferred, and so counted, under another name of its recipients.
+fn counted_before(claim: &Claim, entries: &[Entry], receipt: &Receipt) -> Claim {
+    let is_deferred = |entry: &&Entry| entry.disposition == Some(Disposition::Defer);
+    let before = entries.iter().filter(is_deferred).any(|entry| may_be_the_same(entry, receipt));
+    let mut claim = claim.clone();
+    claim.was_deferred |= before;
+    claim
 }
 
 fn judging_failed(attempts: u32) -> Finding {

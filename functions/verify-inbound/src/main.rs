@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use gatepost::io::{
-    authentication::Authenticator, aws, counters::MailCounters, dns::NameServer, functions::Function, ledger::Ledger,
+    authentication::Authenticator, aws, counters::MailCounters, functions::Function, ledger::Ledger,
     messages::Messages, table::Table, telemetry,
 };
 use gatepost_verify_inbound::{Verifier, VerifierConfig, handle, judge::Judge};
@@ -29,7 +29,7 @@ async fn verifier(config: VerifierConfig) -> Result<Verifier, Error> {
     let calls = aws::in_lambda(aws::CALL, environment);
     let transfers = aws::with_deadline(&calls, aws::TRANSFER);
     let invocations = aws::single_invocation(&calls, aws::INSPECTION);
-    let authenticator = Authenticator::new(NameServer::System, config.dns_timeout)?;
+    let authenticator = Authenticator::new(config.dns_server, config.dns_timeout)?;
     let table = Table { client: aws_sdk_dynamodb::Client::new(&calls), name: config.table.clone() };
     Ok(Verifier {
         judge: Judge { authenticator, policy: config.policy },

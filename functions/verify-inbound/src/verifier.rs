@@ -14,6 +14,7 @@ use gatepost::{
     disposition::{Disposition, Overrides},
     io::{
         counters::MailCounters,
+        dns::NameServer,
         functions::Function,
         ledger::{CLAIM_HOLDS, Claim, Claimed, EntryKey, Ledger},
         messages::{Messages, MessagesError},
@@ -46,6 +47,8 @@ pub struct VerifierConfig {
     /// Name of the inspector function.
     pub inspector: String,
     pub policy: Policy,
+    /// Who is asked.
+    pub dns_server: NameServer,
     /// For one DNS query.
     pub dns_timeout: Duration,
     /// For one message as a whole.
@@ -70,6 +73,7 @@ impl VerifierConfig {
                 overrides: overrides(&mut read),
                 block_lists: block_lists(&mut read),
             },
+            dns_server: NameServer::read(&mut read),
             dns_timeout: read.millis(config::DNS_TIMEOUT_MS),
             deadline: read.millis(config::INBOUND_DEADLINE_MS),
             defer_for: Duration::from_secs(3600 * u64::from(read.number::<u32>(config::INBOUND_DEFER_HOURS, 1))),

@@ -21,6 +21,7 @@ use tokio::time::Instant;
 use super::hosts_cache::{HostsCache, LONGEST_NEGATIVE_TTL, LONGEST_TTL, Lifetime};
 use crate::{
     address::Domain,
+    config::{self, Reader},
     mail_hosts::{Hosts, MailHost, MailHosts},
 };
 
@@ -50,6 +51,21 @@ pub enum NameServer {
     System,
     /// This server, over UDP with TCP for what does not fit.
     At(SocketAddr),
+}
+
+impl NameServer {
+    /// `system`, or `ADDR:PORT`; anything else is a fault of the setting.
+    pub fn read(read: &mut Reader<impl Fn(&str) -> Option<String>>) -> Self {
+        let text = read.text(config::DNS_SERVER);
+        match (text.trim(), text.trim().parse()) {
+            ("system", _) => Self::System,
+            (_, Ok(address)) => Self::At(address),
+            (_, Err(_)) => {
+                read.refuse(config::DNS_SERVER, &"neither `system` nor ADDR:PORT");
+                Self::System
+            }
+        }
+    }
 }
 
 /// Whether the name servers of a domain are of interest.
