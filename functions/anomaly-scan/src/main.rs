@@ -20,7 +20,7 @@ async fn main() -> Result<(), Error> {
     let begun = Instant::now();
     telemetry::start(environment, std::time::SystemTime::now);
     let config = ScanConfig::read(environment)?;
-    let scanner = scanner(config).await;
+    let scanner = scanner(config);
     telemetry::say_started(begun);
     lambda_runtime::run(service_fn(async |_: LambdaEvent<Value>| {
         Ok::<_, Error>(handle(&scanner, std::time::SystemTime::now(), LATE_COUNTERS).await?)
@@ -28,7 +28,7 @@ async fn main() -> Result<(), Error> {
     .await
 }
 
-async fn scanner(config: ScanConfig) -> Scanner {
+fn scanner(config: ScanConfig) -> Scanner {
     let calls = aws::in_lambda(aws::CALL, environment);
     let judgements = aws::single_invocation(&calls, aws::JUDGEMENT);
     let table = Table { client: aws_sdk_dynamodb::Client::new(&calls), name: config.table };

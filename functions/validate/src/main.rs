@@ -27,7 +27,7 @@ async fn main() -> Result<(), Error> {
     let begun = Instant::now();
     telemetry::start(environment, std::time::SystemTime::now);
     let config = GateConfig::read(environment)?;
-    let gate = Arc::new(gate(&config).await?);
+    let gate = Arc::new(gate(&config)?);
     // A start does not fail for opinions: they are asked for again after the first answer.
     let _ = tokio::time::timeout(OPINIONS_WITHIN, gate.read_opinions(std::time::SystemTime::now())).await;
     let after_answer = AfterAnswer::register(Arc::clone(&gate)).await;
@@ -54,7 +54,7 @@ fn without_what_nobody_reads(mut event: LambdaEvent<LambdaRequest>) -> LambdaEve
     event
 }
 
-async fn gate(config: &GateConfig) -> Result<Gate, Error> {
+fn gate(config: &GateConfig) -> Result<Gate, Error> {
     let shared = aws::in_lambda(aws::CALL, environment);
     let table = Table { client: aws_sdk_dynamodb::Client::new(&shared), name: config.table.clone() };
     let limits = aws::single_attempt(&shared, config.limits_timeout);

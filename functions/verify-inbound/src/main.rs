@@ -17,7 +17,7 @@ async fn main() -> Result<(), Error> {
     let begun = Instant::now();
     telemetry::start(environment, std::time::SystemTime::now);
     let config = VerifierConfig::read(environment)?;
-    let verifier = verifier(config).await?;
+    let verifier = verifier(config)?;
     telemetry::say_started(begun);
     lambda_runtime::run(service_fn(async |event: LambdaEvent<Value>| {
         Ok::<_, Error>(handle(&verifier, event.payload, std::time::SystemTime::now()).await)
@@ -25,7 +25,7 @@ async fn main() -> Result<(), Error> {
     .await
 }
 
-async fn verifier(config: VerifierConfig) -> Result<Verifier, Error> {
+fn verifier(config: VerifierConfig) -> Result<Verifier, Error> {
     let calls = aws::in_lambda(aws::CALL, environment);
     let transfers = aws::with_deadline(&calls, aws::TRANSFER);
     let invocations = aws::single_invocation(&calls, aws::INSPECTION);

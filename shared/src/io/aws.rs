@@ -17,7 +17,7 @@ use aws_types::service_config::{LoadServiceConfig, ServiceConfigKey};
 pub type Environment = fn(&str) -> Option<String>;
 
 /// In Lambda: region, credentials and endpoints are in the environment, and are looked for nowhere else, which makes a program
-/// a sixth smaller. Every call has a deadline: `per_attempt` for one try, three times that for the call with its one retry.
+/// a fifteenth smaller. Every call has a deadline: `per_attempt` for one try, three times that for the call with its one retry.
 #[must_use]
 pub fn in_lambda(per_attempt: Duration, environment: Environment) -> SdkConfig {
     SdkConfig::builder()
