@@ -1,7 +1,7 @@
 //! What is wrong with one message below its header: its parts, its links and its files. A pure function of its octets.
 
 use gatepost::author::Author;
-use gatepost::content::link::{Judgement, Linked, judge};
+use gatepost::content::link::{Judgement, Link, Linked, judge};
 use gatepost::content::mime::{Leaf, walk};
 use gatepost::content::{links_of, unread_text};
 use gatepost::finding::Finding;
@@ -30,8 +30,9 @@ pub fn inspect(message: &[u8], limits: Limits) -> Seen {
     let structure = walk(message, limits, &mut |leaf| {
         judge(&links_of(leaf), leaf.path, &linked, &mut links);
         let file = as_file(leaf, &mut budget);
-        for found in &file.links {
-            judge(std::slice::from_ref(&found.link), &found.location, &linked, &mut links);
+        for in_one in file.links.chunk_by(|one, next| one.location == next.location) {
+            let found: Vec<Link> = in_one.iter().map(|found| found.link.clone()).collect();
+            judge(&found, in_one.first().map_or("", |first| &first.location), &linked, &mut links);
         }
         files.extend(file.findings);
         files.extend(unread_text(leaf));

@@ -100,5 +100,5 @@ fn is_message(text: &str) -> bool {
     known.sort_unstable();
     known.dedup();
     let is_mime = known.iter().any(|name| ["mime-version", "content-type", "received"].contains(name));
-    is_mime || known.contains(&&"from") && 1 < known.len()
+    is_mime || known.contains(&"from") && 1 < known.len()
 }
