@@ -86,7 +86,7 @@ fn a_text_that_is_longer_than_is_read_is_told() {
     let text = "hello\r\n".repeat(2 << 20);
     let named = "Content-Type: text/plain; name=a.txt";
     for (fields, text, expected) in [
-        ("Content-Type: text/plain", &text[..], &["review text_limit_exceeded"][..]),
+        ("Content-Type: text/plain", &text[..], &["quarantine text_limit_exceeded"][..]),
         ("Content-Type: text/html; name=a.html", &text, &["review text_limit_exceeded"]),
         (named, &text, &["info text_limit_exceeded"]),
         (named, &text[..8 << 20], &[]),

@@ -13,7 +13,9 @@ use gatepost::{
     content::{
         link::{Judgement, Link, Linked, MAX_LINKS, MAX_TARGET_OCTETS, Place, judge},
         link::{links_of_calendar, links_of_html, links_of_text},
-        links_of, mime,
+        links_of,
+        markup::{Pieces, Reading, expanded},
+        mime,
     },
     display_name,
     dkim::{Algorithm, KeyRecords, SignatureFacts, SignedMessage, Signer, candidates, key_policy},
@@ -156,13 +158,19 @@ pub(crate) fn mime_walk(octets: &[u8]) {
 pub(crate) fn links(octets: &[u8]) {
     let text = String::from_utf8_lossy(octets);
     let mut judgement = Judgement::default();
-    for links in [links_of_html(&text), links_of_text(&text, Place::Text), links_of_calendar(&text)] {
+    for links in [links_of_html(&text).links, links_of_text(&text, Place::Text), links_of_calendar(&text)] {
         assert!(links.iter().all(|link| link.target.len() <= MAX_TARGET_OCTETS), "no target is longer than the limit");
         judge(&links, "1", &Linked::default(), &mut judgement);
     }
+    for reading in [Reading::Browser, Reading::Xml] {
+        assert!(Pieces::of(&text, reading).count() <= text.len(), "no more pieces than octets");
+    }
+    assert!(expanded(&text).len() <= text.len() + (1 << 20), "entities have an end");
+    inspect_as("a.svg", octets);
     let links: Vec<Link> = text.lines().take(MAX_LINKS).map(|line| Link::new(line, Place::Anchor)).collect();
     judge(&links, "1", &Linked::default(), &mut judgement);
-    assert!(judgement.hosts.len() <= gatepost::impersonation::MAX_HOSTS, "{} hosts", judgement.hosts.len());
+    let (_, hosts) = judgement.finish();
+    assert!(hosts.len() <= gatepost::impersonation::MAX_HOSTS, "{} hosts", hosts.len());
 }
 
 /// Zip, tar, 7z, RAR, gzip, bzip2, xz and cabinets, and documents that are archives.

@@ -12,6 +12,7 @@ use aws_sdk_dynamodb::{
     config::{ConfigBag, Intercept, RuntimeComponents, interceptors::BeforeSerializationInterceptorContextRef},
     error::BoxError,
     operation::query::QueryInput,
+    types::AttributeValue,
 };
 use gatepost::{
     activity::Tally,
@@ -28,6 +29,7 @@ use gatepost::{
         series_state::{Models, shard_of},
         table::{Item, read_number},
     },
+    local_time::Clocks,
 };
 use gatepost_anomaly_scan::{ScanError, Scanned, Scanner, handle};
 use gatepost_local::aws::{
@@ -39,6 +41,8 @@ use gatepost_local::aws::{
 use serde_json::Value;
 
 use crate::table;
+
+mod taught;
 
 const CALL: Duration = Duration::from_secs(30);
 const TOPIC: &str = "arn:aws:sns:us-east-1:000000000000:gatepost-alerts";
@@ -88,6 +92,13 @@ impl Bench {
         parts.map(|parts| (parts[0].clone(), parts[1].parse().expect("a sequence"))).collect()
     }
 
+    /// Kind and series of every message, oldest first.
+    fn kinds(&self) -> Vec<(String, String)> {
+        let text = |told: &Value, name: &str| told[name].as_str().expect("text").to_owned();
+        let told = self.sns.published();
+        told.iter().map(default_text).map(|told| (text(&told, "kind"), text(&told, "series"))).collect()
+    }
+
     async fn announce(&self, series: &str, (first, last): (Bucket, Bucket), kind: &str) {
         let (series, purpose) = (Pattern::parse(series).expect("a pattern"), Purpose::parse(kind).expect("a kind"));
         let entry = Entry { id: "e1".to_owned(), series, first, last, purpose, note: String::new() };
@@ -106,6 +117,7 @@ impl Bench {
             messages: Messages { client: clients.s3, bucket: BUCKET.to_owned() },
             ledger: Ledger { table },
             verifier: Function { client: clients.lambda, name: "verify-inbound".to_owned() },
+            clocks: Clocks::default(),
         }
     }
 
@@ -119,9 +131,12 @@ impl Bench {
 }
 
 fn dedup_id(published: &Published) -> String {
+    default_text(published)["dedup_id"].as_str().expect("text").to_owned()
+}
+
+fn default_text(published: &Published) -> Value {
     let message: Value = serde_json::from_str(&published.message).expect("JSON");
-    let told: Value = serde_json::from_str(message["default"].as_str().expect("text")).expect("JSON in JSON");
-    told["dedup_id"].as_str().expect("text").to_owned()
+    serde_json::from_str(message["default"].as_str().expect("text")).expect("JSON in JSON")
 }
 
 #[tokio::test]
@@ -256,8 +271,12 @@ async fn bucket_by_bucket_or_all_at_once_the_same_is_told_and_states_are_written
         }
         let revisions: Vec<u64> =
             models(&bench).await.iter().filter_map(|item| read_number(item, "revision")).collect();
-        // The first write has number 0: five hours make five writes, and two more belong to the incident.
-        assert!(revisions.len() == 20 && revisions.iter().all(|revision| *revision < 7), "{step}: {revisions:?}");
+        // The first write has number 0: five hours make five writes, and two more belong to the incident. Beside the twenty series
+        // one counts how many of them there are.
+        assert!(revisions.len() == 21 && revisions.iter().all(|revision| *revision < 7), "{step}: {revisions:?}");
+        for item in models(&bench).await {
+            assert!(size(&item) <= 1024, "a write is one unit: {} octets in {item:?}", size(&item));
+        }
         told.push(bench.dedup_ids());
     }
     assert_eq!(told[0].len(), 2, "{told:?}");
@@ -266,6 +285,17 @@ async fn bucket_by_bucket_or_all_at_once_the_same_is_told_and_states_are_written
 
 async fn models(bench: &Bench) -> Vec<Item> {
     table::items(&bench.table.url(), "model#").await
+}
+
+/// As the table counts it: names and values, digits in pairs.
+fn size(item: &Item) -> usize {
+    let octets = |value: &AttributeValue| match value {
+        AttributeValue::S(text) => text.len(),
+        AttributeValue::N(digits) => digits.len().div_ceil(2) + 1,
+        AttributeValue::B(octets) => octets.as_ref().len(),
+        other => panic!("{other:?}"),
+    };
+    item.iter().map(|(name, value)| name.len() + octets(value)).sum()
 }
 
 #[tokio::test]

@@ -63,7 +63,7 @@ async fn whatever_happens_to_the_inspector_the_message_is_quarantined_and_counte
         let [failed] = failed.as_slice() else { panic!("{name}: {report}") };
         assert!(failed["detail"].as_str().is_some_and(|detail| detail.contains(reason)), "{name}: {failed}");
         let counted: Vec<_> = table::counted(&bench.dynamodb).await.into_iter().collect();
-        let expected = [("quarantine", 1), ("total", 1)];
+        let expected = [("quarantine", 1), ("total", 1), ("uninspected", 1)];
         assert_eq!(counted, expected.map(|(channel, n)| (format!("inbound/receiver.example|{channel}"), n)), "{name}");
     }
 }

@@ -25,6 +25,7 @@ mod load;
 mod objects;
 mod ocsf;
 mod openapi;
+mod page;
 mod posture;
 mod privacy;
 mod quarantine;

@@ -10,7 +10,6 @@ use gatepost::{
     bucket::Bucket,
     disposition::Disposition,
     ocsf::{JudgedMessage, RefusedCaller},
-    recent::Recent,
 };
 use serde_json::{Value, json};
 
@@ -106,7 +105,7 @@ fn alert(state: State) -> Alert {
     let group = gathering.groups.into_values().next().expect("a group");
     let domains = vec![("throwaway.example".to_owned(), 400)];
     let sources = Sources { domains, networks: vec![("203.0.113.0/24".to_owned(), 512)], total: 512 };
-    Alert::new(&group, state, bucket, events.first(), &sources, &Recent::default())
+    Alert::new(&group, state, bucket, events.first(), &sources, Vec::new())
 }
 
 #[test]

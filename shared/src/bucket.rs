@@ -85,6 +85,12 @@ impl Bucket {
         self.0.saturating_sub(earlier.0)
     }
 
+    /// The first bucket of the UTC hour that it lies in.
+    #[must_use]
+    pub fn hour(self) -> Self {
+        Self(self.0 - self.0 % 12)
+    }
+
     /// The UTC hour as a key: `2026-11-23T02`.
     #[must_use]
     pub fn hour_key(self) -> String {
@@ -186,6 +192,7 @@ mod tests {
         assert_eq!(night.to_string(), "2026-11-23T02:10");
         assert_eq!(night.rfc3339(), "2026-11-23T02:10:00Z");
         assert_eq!((night.hour_key().as_str(), night.minute_key().as_str()), ("2026-11-23T02", "10"));
+        assert_eq!(night.hour(), bucket("2026-11-23T02:00"));
         assert_eq!(bucket("2026-11-23T23:55").next().to_string(), "2026-11-24T00:00");
     }
 

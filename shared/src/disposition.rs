@@ -67,7 +67,7 @@ enum Weight {
 }
 
 /// Without them nobody knows what a message holds.
-const UNSEEN: [&str; 3] = ["deadline_exceeded", "inspection_unavailable", "inspection_failed"];
+pub const UNSEEN: [&str; 3] = ["deadline_exceeded", "inspection_unavailable", "inspection_failed"];
 
 /// Why a text is no override.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -14,6 +14,9 @@ use crate::{
 /// Hosts of links that the inspector tells, to be compared and asked about.
 pub const MAX_HOSTS: usize = 200;
 
+/// Findings about where replies go; more of them tell no more.
+const MOST_REPLIES: usize = 5;
+
 /// Codes of the findings that this file makes, with the README's words.
 pub const FINDING_CODES: &[(&str, &str)] = &[
     ("author_look_alike", "the author's domain reads like a protected or well-known one"),
@@ -30,8 +33,8 @@ pub const FINDING_CODES: &[(&str, &str)] = &[
 #[derive(Debug, Clone, Copy)]
 pub struct Sender<'m> {
     pub author: &'m Author,
-    /// The one mailbox that replies go to, if the message names one.
-    pub reply_to: Option<&'m Author>,
+    /// Domains of the mailboxes that replies go to, if the message names any.
+    pub reply_to: &'m [Domain],
     /// The owner of the author's domain answers for the message.
     pub passes_dmarc: bool,
     /// A mailing list sent it: those name other authors and set where replies go.
@@ -57,13 +60,9 @@ impl Names {
     #[must_use]
     pub fn of_sender(&self, sender: Sender<'_>, list: &DomainList) -> Vec<Finding> {
         let Ok(author) = Domain::parse(&sender.author.domain) else { return Vec::new() };
-        let reply_to = sender.reply_to.and_then(|reply_to| Domain::parse(&reply_to.domain).ok());
-        let findings = [
-            self.author(&author),
-            self.brand(sender, &author),
-            reply_to.as_ref().and_then(|reply_to| self.reply_to(sender, &author, reply_to, list)),
-        ];
-        findings.into_iter().flatten().collect()
+        let findings = [self.author(&author), self.brand(sender, &author)];
+        let replies = sender.reply_to.iter().filter_map(|reply_to| self.reply_to(sender, &author, reply_to, list));
+        findings.into_iter().flatten().chain(replies.take(MOST_REPLIES)).collect()
     }
 
     /// What misleads about where links lead. `hosts` are what the inspector saw.
@@ -165,8 +164,14 @@ fn is_dressed_as(host: &Domain, own: &Domain) -> bool {
     is_dressed && !is_at_or_under(host, own.as_str()) && host.split('.').count() > own.labels().count() + 1
 }
 
+/// `alerts.example.com` and `replies.example.com` too: the same name stands in front of the same end.
 fn are_related(one: &Domain, other: &Domain) -> bool {
-    is_at_or_under(one.as_str(), other.as_str()) || is_at_or_under(other.as_str(), one.as_str())
+    let registered = |domain: &Domain| {
+        let labels: Vec<&str> = domain.labels().collect();
+        let first = labels.iter().rposition(|label| *label == name_of(domain)).unwrap_or_default();
+        labels.get(first..).unwrap_or_default().join(".")
+    };
+    registered(one) == registered(other)
 }
 
 #[cfg(test)]
@@ -185,9 +190,17 @@ mod tests {
         Author { display_name, local_part: "ann".to_owned(), domain: domain.to_owned() }
     }
 
+    fn domains(names: Option<&str>) -> Vec<Domain> {
+        names
+            .into_iter()
+            .flat_map(|names| names.split(' '))
+            .map(|name| Domain::parse(name).expect("a domain"))
+            .collect()
+    }
+
     fn codes(name: &str, domain: &str, reply_to: Option<&str>, passes_dmarc: bool) -> Vec<String> {
-        let (author, reply_to) = (author_of(name, domain), reply_to.map(|domain| author_of("", domain)));
-        let sender = Sender { author: &author, reply_to: reply_to.as_ref(), passes_dmarc, is_from_list: false };
+        let (author, reply_to) = (author_of(name, domain), domains(reply_to));
+        let sender = Sender { author: &author, reply_to: &reply_to, passes_dmarc, is_from_list: false };
         let findings = names().of_sender(sender, &List::embedded());
         findings.iter().map(|finding| format!("{} {}", finding.severity.as_str(), finding.code)).collect()
     }
@@ -203,6 +216,8 @@ mod tests {
             ("Ann Lee", "gmail.com", Some("gmail.com")),
             ("Ann Lee", "gmail.com", Some("yahoo.com")),
             ("Ann Lee", "news.contoso.example", Some("contoso.example")),
+            ("Ann Lee", "alerts.contoso.example", Some("talk2.contoso.example")),
+            ("Ann Lee", "alerts.contoso.co.uk", Some("talk2.contoso.co.uk")),
             ("Ann Lee", "contoso.example", Some("helpdesk.example")),
         ] {
             assert_eq!(codes(name, domain, reply_to, false), [""; 0], "{name} {domain} {reply_to:?}");
@@ -220,7 +235,10 @@ mod tests {
             ("Your \u{440}aypal account", "contoso.example", None, false, "quarantine display_name_claims_brand"),
             ("", "fabrikam.example", Some("fabrikan.example"), true, "quarantine reply_to_look_alike"),
             ("", "contoso.example", Some("contosso.example"), true, "quarantine reply_to_look_alike"),
+            ("", "contoso.co.uk", Some("contosso.co.uk"), true, "quarantine reply_to_look_alike"),
             ("", "contoso.example", Some("gmail.com"), true, "review reply_to_free_mail"),
+            ("", "contoso.example", Some("contoso.example contosso.example"), true, "quarantine reply_to_look_alike"),
+            ("", "contoso.example", Some("contoso.example gmail.com"), true, "review reply_to_free_mail"),
         ] {
             assert_eq!(codes(name, domain, reply_to, passes_dmarc), [expected], "{name} {domain} {reply_to:?}");
         }
@@ -228,9 +246,9 @@ mod tests {
 
     #[test]
     fn a_list_may_write_for_others_and_lead_replies_to_them() {
-        let (author, reply_to) = (author_of("Ann Lee", "lists.example"), author_of("", "gmail.com"));
+        let (author, reply_to) = (author_of("Ann Lee", "lists.example"), domains(Some("gmail.com")));
         let told = |is_from_list| {
-            let sender = Sender { author: &author, reply_to: Some(&reply_to), passes_dmarc: false, is_from_list };
+            let sender = Sender { author: &author, reply_to: &reply_to, passes_dmarc: false, is_from_list };
             let findings = names().of_sender(sender, &List::embedded());
             findings.iter().map(|finding| (finding.code.to_string(), finding.severity)).collect::<Vec<_>>()
         };

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use base64::{Engine, engine::general_purpose::STANDARD_NO_PAD};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use crate::bucket::Bucket;
 
@@ -23,9 +23,9 @@ pub struct Point {
     pub expected: f64,
 }
 
-/// The latest buckets without a hole between them. Four octets a bucket when stored.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-#[serde(try_from = "Packed", into = "Packed")]
+/// The latest buckets without a hole between them. Four octets a bucket when stored, after the number of the last one.
+#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
+#[serde(try_from = "Packed")]
 pub struct Recent {
     last: Option<Bucket>,
     points: VecDeque<Point>,
@@ -40,10 +40,11 @@ pub enum Memory {
 
 /// Why stored points cannot be read.
 #[derive(Debug, thiserror::Error)]
-#[error("the packed points are not base64, or cut off")]
+#[error("the packed points are cut off, or too many")]
 pub struct Damaged;
 
-#[derive(Serialize, Deserialize)]
+/// What earlier versions stored: the points in base64.
+#[derive(Deserialize)]
 struct Packed(Option<Bucket>, String);
 
 impl Point {
@@ -75,18 +76,30 @@ impl Recent {
         dated.collect::<Vec<_>>().into_iter().rev()
     }
 
+    /// Nothing for nothing.
+    #[must_use]
+    pub fn pack(&self) -> Vec<u8> {
+        let Some(last) = self.last else { return Vec::new() };
+        let numbers = self.points.iter().flat_map(|point| [point.total, point.expected]);
+        let octets = numbers.flat_map(|number| packed(number).to_le_bytes());
+        u32::from(last).to_le_bytes().into_iter().chain(octets).collect()
+    }
+
+    /// # Errors
+    /// When [`Recent::pack`] cannot have written it.
+    pub fn unpack(octets: &[u8]) -> Result<Self, Damaged> {
+        if octets.is_empty() {
+            return Ok(Self::default());
+        }
+        let (last, points) = octets.split_first_chunk().ok_or(Damaged)?;
+        let last = Bucket::try_from(u32::from_le_bytes(*last)).map_err(|_| Damaged)?;
+        Ok(Self { last: Some(last), points: unpacked_points(points)? })
+    }
+
     /// Totals, oldest first.
     #[must_use]
     pub fn totals(&self) -> Vec<f64> {
         self.points.iter().map(|point| point.total).collect()
-    }
-}
-
-impl From<Recent> for Packed {
-    fn from(recent: Recent) -> Self {
-        let numbers = recent.points.iter().flat_map(|point| [point.total, point.expected]);
-        let octets: Vec<u8> = numbers.flat_map(|number| packed(number).to_le_bytes()).collect();
-        Self(recent.last, STANDARD_NO_PAD.encode(octets))
     }
 }
 
@@ -95,16 +108,20 @@ impl TryFrom<Packed> for Recent {
 
     fn try_from(Packed(last, text): Packed) -> Result<Self, Damaged> {
         let octets = STANDARD_NO_PAD.decode(text).map_err(|_| Damaged)?;
-        let (quads, rest) = octets.as_chunks::<4>();
-        if !rest.is_empty() || DURING_INCIDENT < quads.len() {
-            return Err(Damaged);
-        }
-        let points = quads.iter().map(|&[a, b, c, d]| Point {
-            total: unpacked(u16::from_le_bytes([a, b])).round(),
-            expected: unpacked(u16::from_le_bytes([c, d])),
-        });
-        Ok(Self { last, points: points.collect() })
+        Ok(Self { last, points: unpacked_points(&octets)? })
     }
+}
+
+fn unpacked_points(octets: &[u8]) -> Result<VecDeque<Point>, Damaged> {
+    let (quads, rest) = octets.as_chunks::<4>();
+    if !rest.is_empty() || DURING_INCIDENT < quads.len() {
+        return Err(Damaged);
+    }
+    let points = quads.iter().map(|&[a, b, c, d]| Point {
+        total: unpacked(u16::from_le_bytes([a, b])).round(),
+        expected: unpacked(u16::from_le_bytes([c, d])),
+    });
+    Ok(points.collect())
 }
 
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to lie within 0 and 65534")]
@@ -152,12 +169,24 @@ mod tests {
         let mut recent = filled(0..48, Memory::Usual);
         recent.push(bucket(48), Point { total: 499.0, expected: 0.25 }, Memory::Usual);
         recent.push(bucket(50), Point { total: 1e9, expected: f64::NAN }, Memory::Usual);
-        let stored = serde_json::to_string(&recent).expect("JSON");
-        let read: Recent = serde_json::from_str(&stored).expect("what was stored");
+        let stored = recent.pack();
+        let read = Recent::unpack(&stored).expect("what was stored");
         let (kept, found) = (recent.totals(), read.totals());
         assert_eq!(found[..46], kept[..46]);
         assert!(found[46].is_nan() && (found[47] / 1e9 - 1.0).abs() < 1e-3, "{found:?}");
-        assert!(stored.len() < 280, "{stored}");
+        assert_eq!((read.last, stored.len()), (recent.last, 4 + 4 * USUAL));
+        assert_eq!(Recent::unpack(&[]).expect("nothing"), Recent::default());
+        for damaged in [&stored[..3], &stored[..9], &[u8::MAX; 8], &[0; 4 + 4 * (DURING_INCIDENT + 1)]] {
+            assert!(Recent::unpack(damaged).is_err(), "{}", damaged.len());
+        }
+    }
+
+    #[test]
+    fn what_was_stored_as_text_is_read_as_well() {
+        let recent = filled(0..48, Memory::Usual);
+        let text = STANDARD_NO_PAD.encode(&recent.pack()[4..]);
+        let read: Recent = serde_json::from_str(&format!("[{},\"{text}\"]", u32::from(bucket(47)))).expect("points");
+        assert_eq!(read.pack(), recent.pack());
         assert!(serde_json::from_str::<Recent>("[null,\"AAA\"]").is_err());
     }
 }

@@ -17,12 +17,11 @@ use gatepost::{
         series_state::Saved,
         table::{Table, TableError, unix_seconds},
     },
-    recent::Recent,
 };
 
 use crate::{
     ScanError, Scanned, Scanner,
-    judge::{Judged, Span},
+    judge::{Given, Judged, Span},
 };
 
 /// States that are stored in one transaction; it takes 100 items, and the incident and its alert are two of them.
@@ -83,7 +82,7 @@ impl Scanner {
                     Ok(state) => {
                         scanned.count(state);
                         for &at in &members {
-                            go_on(troubled, at, span, &desk.calendar);
+                            go_on(troubled, at, span, &Given { calendar: &desk.calendar, clocks: &self.clocks });
                         }
                     }
                     Err(error) => give_up(troubled, &members, error, failures),
@@ -176,10 +175,10 @@ fn gather(desk: &mut Desk, troubled: &Troubled, changed: &[usize]) -> Vec<(Optio
     groups.into_iter().collect()
 }
 
-fn go_on(troubled: &mut Troubled, at: usize, span: &Span, calendar: &Calendar) {
+fn go_on(troubled: &mut Troubled, at: usize, span: &Span, given: &Given<'_>) {
     if let Some((_, judged)) = troubled.series.get_mut(at) {
         judged.note_stored();
-        judged.advance(span, &calendar.expected(&judged.name));
+        judged.advance(span, given);
     }
 }
 
@@ -203,8 +202,7 @@ fn give_up(troubled: &mut Troubled, members: &[usize], error: ScanError, failure
 fn alert(group: &gatepost::alert_group::AlertGroup, state: State, bucket: Bucket, troubled: &Troubled) -> Alert {
     let lead = troubled.series.iter().map(|(_, judged)| judged).find(|judged| judged.name == group.lead);
     let latest: Option<&AlertEvent> = lead.and_then(|judged| judged.event.as_ref());
-    let nothing = Recent::default();
-    let recent = lead.map_or(&nothing, |judged| &judged.loaded.state.recent);
+    let chart = lead.map(|judged| judged.loaded.state.chart()).unwrap_or_default();
     let sources = lead.map(|judged| judged.sources(bucket)).unwrap_or_default();
-    Alert::new(group, state, bucket, latest, &sources, recent)
+    Alert::new(group, state, bucket, latest, &sources, chart)
 }

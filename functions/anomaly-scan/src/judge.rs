@@ -1,11 +1,16 @@
 //! One series: from its checkpoint to the present, bucket by bucket.
 
 use gatepost::{
-    activity::{Activity, Channel, DISTINCT, TOP_1},
+    activity::{
+        Activity, Channel, DISTINCT, TOP_1,
+        part::{Share, Subject},
+    },
     alert::Sources,
-    anomaly::{self, AlertEvent, Announced, Explained, Judgement, Observation, step},
+    anomaly::{AlertEvent, Announced, Explained, Observation, step},
     bucket::Bucket,
+    calendar::Calendar,
     io::series_state::{CHECKPOINT, Checkpoint, IDLE_CHECKPOINT, Loaded, is_due},
+    local_time::Clocks,
     recent::Point,
 };
 
@@ -22,6 +27,13 @@ pub(crate) struct Span {
     pub(crate) end: Bucket,
     /// From here on a bucket without counts means no traffic; before it nobody counted.
     pub(crate) counting_since: Bucket,
+}
+
+/// What operators have said.
+#[derive(Clone, Copy)]
+pub(crate) struct Given<'a> {
+    pub(crate) calendar: &'a Calendar,
+    pub(crate) clocks: &'a Clocks,
 }
 
 /// Names of each sort that an alert can tell.
@@ -61,7 +73,8 @@ impl Judged {
     }
 
     /// Goes on to the end of the span, or to the first change of an incident.
-    pub(crate) fn advance(&mut self, span: &Span, expected: &[Announced]) {
+    pub(crate) fn advance(&mut self, span: &Span, given: &Given<'_>) {
+        let expected = given.calendar.expected(&self.name);
         let Some(mut bucket) = self.begin(span) else { return };
         let mut next_count = self.counts.partition_point(|counted| counted.bucket() < bucket);
         while bucket < span.end && self.event.is_none() {
@@ -70,7 +83,8 @@ impl Judged {
             let observation = counted.map(|counted| counted.observation);
             let silence = || (span.counting_since <= bucket).then(|| observation_of_silence(bucket));
             if let Some(observation) = observation.or_else(silence) {
-                self.observe(&observation, span, expected);
+                self.loaded.state.model.set_clock(given.clocks.minutes_ahead(&self.name, bucket));
+                self.observe(&observation, span, &expected);
             }
             bucket = bucket.next();
         }
@@ -97,10 +111,12 @@ impl Judged {
         self.stored.get_or_insert_with(|| bucket.minus(1));
         self.was_active |= 0.0 < observation.total;
         self.is_judged |= span.from <= bucket;
+        let point = Point { total: observation.total, expected: state.model.expected(bucket) };
         let judgement = state.model.observe_during(observation, Explained::by(expected, bucket));
+        let judgement = Subject::of(&self.name).heard(judgement);
         let step = step(state.watch.as_ref(), &self.name, &judgement, bucket);
         state.watch = step.watch;
-        state.remember(bucket, Point { total: observation.total, expected: expected_total(&judgement) });
+        state.remember(bucket, point);
         self.event = step.event;
     }
 
@@ -126,7 +142,8 @@ impl Judged {
     }
 
     pub(crate) fn checkpoint(&self) -> Checkpoint<'_> {
-        Checkpoint { series: &self.name, state: &self.loaded.state, found: self.loaded.revision }
+        let Loaded { state, revision, profile } = &self.loaded;
+        Checkpoint { series: &self.name, state, found: *revision, profile }
     }
 
     /// Notes that the state is stored as it is.
@@ -138,16 +155,48 @@ impl Judged {
     }
 }
 
-/// What was expected of the whole traffic, which the chart shows.
-fn expected_total(judgement: &Judgement) -> f64 {
-    let totals = judgement.readings.iter().filter(|reading| reading.channel == anomaly::Channel::Total);
-    totals.map(|reading| reading.expected).reduce(f64::min).unwrap_or(f64::NAN)
-}
-
 impl Counted {
     pub(crate) fn new(bucket: Bucket, activity: &Activity, span: &Span) -> Self {
         let is_new = span.from <= bucket;
         Self { observation: observation(bucket, activity), sources: is_new.then(|| sources(activity)).flatten() }
+    }
+
+    /// What others add to a series of their parts. Who stands behind it is told of the one that has most of it.
+    pub(crate) fn of_share(bucket: Bucket, share: &Share, sources: Option<&Sources>) -> Self {
+        let observation = Observation {
+            bucket,
+            total: float(share.whole),
+            auth_fail: Some(float(share.part)),
+            top1: None,
+            distinct: Some(float(share.members)),
+            limited: None,
+        };
+        Self { observation, sources: sources.map(|sources| Box::new(sources.clone())) }
+    }
+
+    /// Adds to the last of `counts` if it is of the same bucket.
+    pub(crate) fn join(self, counts: &mut Counts) {
+        let Some(last) = counts.last_mut().filter(|last| last.bucket() == self.bucket()) else {
+            counts.push(self);
+            return;
+        };
+        let more = |one: Option<f64>, other: Option<f64>| Some(one.unwrap_or(0.0) + other.unwrap_or(0.0));
+        let (known, new) = (&mut last.observation, self.observation);
+        known.total += new.total;
+        known.auth_fail = more(known.auth_fail, new.auth_fail);
+        known.distinct = more(known.distinct, new.distinct);
+        let of = |sources: &Option<Box<Sources>>| sources.as_ref().map_or(0, |sources| sources.total);
+        if of(&last.sources) < of(&self.sources) {
+            last.sources = self.sources;
+        }
+    }
+
+    pub(crate) fn begins(&self, subject: Subject) -> bool {
+        subject.begins_with(&self.observation)
+    }
+
+    pub(crate) fn sources(&self) -> Option<&Sources> {
+        self.sources.as_deref()
     }
 
     fn bucket(&self) -> Bucket {
@@ -155,9 +204,13 @@ impl Counted {
     }
 }
 
+#[expect(clippy::cast_precision_loss, reason = "no counter of five minutes reaches 2^52")]
+fn float(count: u64) -> f64 {
+    count as f64
+}
+
 fn observation(bucket: Bucket, activity: &Activity) -> Observation {
-    #[expect(clippy::cast_precision_loss, reason = "no counter of five minutes reaches 2^52")]
-    let count = |channel: &str| activity.tally.get(channel).map(|count| *count as f64);
+    let count = |channel: &str| activity.tally.get(channel).map(|count| float(*count));
     Observation {
         bucket,
         total: count(Channel::Total.as_str()).unwrap_or(0.0),

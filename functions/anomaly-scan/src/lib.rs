@@ -14,6 +14,7 @@ use gatepost::{
         alerts::Outbox, functions::Function, ledger::Ledger, messages::Messages, series_state::Models,
         table::TableError,
     },
+    local_time::Clocks,
     metric,
 };
 use serde::Serialize;
@@ -28,6 +29,8 @@ pub struct ScanConfig {
     pub alert_topic: String,
     /// Name of the function that judges messages.
     pub verifier: String,
+    /// By which the rhythm of each series goes.
+    pub clocks: Clocks,
 }
 
 impl ScanConfig {
@@ -40,9 +43,17 @@ impl ScanConfig {
             bucket: read.required(config::BUCKET),
             alert_topic: read.required(config::ALERT_TOPIC),
             verifier: read.required(config::VERIFIER),
+            clocks: clocks(&mut read),
         };
         read.finish(config)
     }
+}
+
+fn clocks(read: &mut Reader<impl Fn(&str) -> Option<String>>) -> Clocks {
+    Clocks::parse(&read.items(config::ANOMALY_TIME_ZONES)).unwrap_or_else(|error| {
+        read.refuse(config::ANOMALY_TIME_ZONES, &error);
+        Clocks::default()
+    })
 }
 
 /// Everything that a scan needs.
@@ -53,12 +64,13 @@ pub struct Scanner {
     pub messages: Messages,
     pub ledger: Ledger,
     pub verifier: Function,
+    pub clocks: Clocks,
 }
 
 /// What one scan did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct Scanned {
-    /// Series that were judged.
+    /// Series that were judged, without those that are made of others.
     pub series: usize,
     pub alerts_opened: usize,
     pub alerts_updated: usize,

@@ -38,5 +38,6 @@ async fn scanner(config: ScanConfig) -> Scanner {
         messages: Messages { client: aws_sdk_s3::Client::new(&calls), bucket: config.bucket },
         ledger: Ledger { table },
         verifier: Function { client: aws_sdk_lambda::Client::from_conf(judgements), name: config.verifier },
+        clocks: config.clocks,
     }
 }

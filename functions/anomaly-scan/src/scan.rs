@@ -7,14 +7,15 @@ use std::{
 
 use futures_util::{StreamExt, stream};
 use gatepost::{
+    activity::part::{Subject, shares},
     alert_group::Sizes,
     bucket::Bucket,
     calendar::Calendar,
     io::{
-        counters::read_hour,
+        counters::{BucketActivity, read_span},
         scan_progress::{self, Progress},
-        series_state::{CHECKPOINT, Loaded, Reading, Saved, shard_of},
-        table::TableError,
+        series_state::{CHECKPOINT, Loaded, Saved, shard_of},
+        table::{Reading, TableError},
     },
     metric,
 };
@@ -22,7 +23,7 @@ use gatepost::{
 use crate::{
     ScanError, Scanned, Scanner,
     desk::{Desk, Failures, Troubled},
-    judge::{Counted, Counts, Judged, Span},
+    judge::{Counted, Counts, Given, Judged, Span},
 };
 
 /// Buckets that one scan judges at most: a little over 40 days. The rest waits for the next scan.
@@ -44,7 +45,7 @@ type ShardCounts = HashMap<String, Counts>;
 /// What became of one shard in one step.
 struct JudgedShard {
     shard: u8,
-    /// Series with new buckets.
+    /// Series with new buckets, without those that are made of others.
     judged: usize,
     sizes: Sizes,
     troubled: Vec<Judged>,
@@ -104,26 +105,27 @@ impl Scanner {
             troubled.series.extend(shard.troubled.into_iter().map(|judged| (shard.shard, judged)));
             shard.error.into_iter().for_each(|error| drop(failures.0.insert(shard.shard, error)));
         }
-        // In an order that a repetition comes to as well.
-        troubled.series.sort_by(|(_, a), (_, b)| a.name.cmp(&b.name));
+        // In an order that a repetition comes to as well: parts of traffic join what happens to the traffic.
+        let place = |judged: &Judged| (Subject::of(&judged.name).is_derived(), judged.name.clone());
+        troubled.series.sort_by_cached_key(|(_, judged)| place(judged));
         let told = self.report(&mut desk, &mut troubled, &span, failures).await;
         self.store_due(&mut troubled, failures).await;
         Ok(Scanned { series: scanned.series, ..told })
     }
 
-    /// The counters of the window, by shard and series.
+    /// The counters of the window, by shard and series. What was judged before was written long ago, and is read at half the price.
     async fn counts(&self, span: &Span) -> Result<BTreeMap<u8, ShardCounts>, TableError> {
         let mut counts: BTreeMap<u8, ShardCounts> = BTreeMap::new();
-        let mut within = span.window;
-        while within < span.end {
-            let hour = read_hour(&self.models.table, within).await?;
-            for (bucket, activity) in hour.into_iter().filter(|(of, _)| span.window <= *of && *of < span.end) {
-                for (name, activity) in activity {
-                    let of_shard = counts.entry(shard_of(&name)).or_default();
-                    of_shard.entry(name).or_default().push(Counted::new(bucket, &activity, span));
-                }
+        for (from, end, reading) in
+            [(span.window, span.from, Reading::Eventual), (span.from, span.end, Reading::Consistent)]
+        {
+            // An hour at a time, since of what was read only the counts are kept.
+            let mut first = from;
+            while first < end {
+                let next = end.min(first.hour().plus(12));
+                add_counts(&mut counts, read_span(&self.models.table, first, next, reading).await?, span);
+                first = next;
             }
-            within = within.plus(12 - u32::from(within) % 12);
         }
         Ok(counts)
     }
@@ -142,13 +144,15 @@ impl Scanner {
             Err(error) => return JudgedShard { error: Some(error.into()), ..judged },
         };
         let known: Vec<_> = known.into_iter().map(|(name, loaded)| (counts.remove(&name), name, loaded)).collect();
-        let new = counts.into_iter().map(|(name, counts)| (Some(counts), name, Loaded::default()));
+        let begins = |(name, counts): &(String, Counts)| counts.iter().any(|it| it.begins(Subject::of(name)));
+        let new = counts.into_iter().filter(begins).map(|(name, counts)| (Some(counts), name, Loaded::default()));
+        let given = Given { calendar, clocks: &self.clocks };
         let mut due = Vec::new();
         for (counts, name, loaded) in known.into_iter().chain(new) {
             let mut series = Judged::new(name, loaded, counts.unwrap_or_default());
-            series.advance(&span, &calendar.expected(&series.name));
+            series.advance(&span, &given);
             judged.sizes.count(&series.name);
-            judged.judged += usize::from(series.is_judged);
+            judged.judged += usize::from(series.is_judged && !Subject::of(&series.name).is_derived());
             if series.event.is_some() || series.loaded.state.has_incident() {
                 judged.troubled.push(series);
             } else if series.is_due() {
@@ -182,6 +186,19 @@ impl Scanner {
         match self.models.checkpoint(&judged.checkpoint()).await? {
             Saved::Ours => Ok(()),
             Saved::Outrun => Err(ScanError::Outrun { series: judged.name.clone() }),
+        }
+    }
+}
+
+fn add_counts(counts: &mut BTreeMap<u8, ShardCounts>, activity: BTreeMap<Bucket, BucketActivity>, span: &Span) {
+    for (bucket, series) in activity {
+        for (name, activity) in series {
+            let counted = Counted::new(bucket, &activity, span);
+            for share in shares(&name, &activity.tally) {
+                let of_share = Counted::of_share(bucket, &share, counted.sources());
+                of_share.join(counts.entry(shard_of(&share.series)).or_default().entry(share.series).or_default());
+            }
+            counts.entry(shard_of(&name)).or_default().entry(name).or_default().push(counted);
         }
     }
 }

@@ -1,5 +1,7 @@
 //! What is wrong with one message below its header: its parts, its links and its files. A pure function of its octets.
 
+use std::collections::HashSet;
+
 use gatepost::author::Author;
 use gatepost::content::link::{Judgement, Link, Linked, judge};
 use gatepost::content::mime::{Leaf, walk};
@@ -26,10 +28,15 @@ pub fn inspect(message: &[u8], limits: Limits) -> Seen {
     }
     let linked = Linked { author_domain: Author::of(&section).ok().map(|author| author.domain) };
     let (mut files, mut links) = (Vec::new(), Judgement::default());
-    let mut budget = Budget::default();
+    let (mut budget, mut letter) = (Budget::default(), Letter::default());
     let structure = walk(message, limits, &mut |leaf| {
-        judge(&links_of(leaf), leaf.path, &linked, &mut links);
-        let file = as_file(leaf, &mut budget);
+        let role = letter.role(leaf);
+        let read = links_of(leaf);
+        judge(&read.links, leaf.path, &linked, &mut links);
+        if read.is_cut {
+            links.unread(leaf.path);
+        }
+        let file = as_file(leaf, role, &mut budget);
         for in_one in file.links.chunk_by(|one, next| one.location == next.location) {
             let found: Vec<Link> = in_one.iter().map(|found| found.link.clone()).collect();
             judge(&found, in_one.first().map_or("", |first| &first.location), &linked, &mut links);
@@ -37,13 +44,30 @@ pub fn inspect(message: &[u8], limits: Limits) -> Seen {
         files.extend(file.findings);
         files.extend(unread_text(leaf));
     });
-    let Judgement { findings: of_links, hosts, .. } = links;
+    let (of_links, hosts) = links.finish();
     Seen { findings: strictest(files.into_iter().chain(structure).chain(of_links).collect()), hosts }
 }
 
-fn as_file(leaf: &Leaf<'_>, budget: &mut Budget) -> Inspected {
+/// What of the message the mail program shows as the letter itself.
+#[derive(Debug, Default)]
+struct Letter {
+    /// Paths of messages that have shown a page.
+    messages: HashSet<String>,
+}
+
+impl Letter {
+    /// A page that is neither the first part nor one of several versions of the letter is shown by some programs and offered as
+    /// a file, to be opened in a browser, by others; and so is every page after the first.
+    fn role(&mut self, leaf: &Leaf<'_>) -> Role {
+        let is_page = leaf.declared == "text/html";
+        let is_first = !is_page || self.messages.insert(leaf.message.to_owned());
+        let is_letter = leaf.is_body_text() && is_first && (!is_page || leaf.is_of_letter);
+        if is_letter { Role::Body } else { Role::Attachment }
+    }
+}
+
+fn as_file(leaf: &Leaf<'_>, role: Role, budget: &mut Budget) -> Inspected {
     let names: Vec<FileName> = leaf.names.iter().map(|name| FileName::new(name)).collect();
-    let role = if leaf.is_body_text() { Role::Body } else { Role::Attachment };
     let location = &leaf.location();
     inspect_file(&File { location, names: &names, declared: leaf.declared, content: leaf.octets, role }, budget)
 }
@@ -222,6 +246,31 @@ mod tests {
         let found: Vec<_> = seen.findings.iter().map(|found| (found.code.as_ref(), found.location.as_str())).collect();
         assert_eq!(found, [("link_ip_host", "2 http://192.0.2.1/login")]);
         assert_eq!(seen.hosts, ["shop.example"]);
+    }
+
+    #[test]
+    fn hosts_that_a_reader_is_led_to_come_before_those_of_pictures() {
+        let pictures: String = (0..300).map(|n| format!("<img src=https://{n}.pictures.example/a.png>")).collect();
+        let html = format!("{pictures}<a href=https://shop.example/>Shop</a>");
+        let seen = inspect(&mail(&[("Content-Type: text/html", html.as_bytes())]), Limits::DEFAULT);
+        assert_eq!(seen.hosts.first().map(String::as_str), Some("shop.example"));
+        assert_eq!((seen.hosts.len(), seen.findings.len()), (200, 0));
+        let links: String = (0..300).map(|n| format!("<a href=https://{n}.shop.example/>a</a>")).collect();
+        assert_eq!(codes(&mail(&[("Content-Type: text/html", links.as_bytes())])), ["review link_limit_exceeded"]);
+    }
+
+    #[test]
+    fn pages_beside_the_letter_are_files() {
+        let page = ("Content-Type: text/html", &b"<html><script>location='http://a.example/'</script>"[..]);
+        let letter = ("Content-Type: text/html", &b"<p>Hello Bob"[..]);
+        let inner = mail_with_boundary("inner", &[]);
+        let kept = ["quarantine page_redirect", "review html_script"];
+        assert_eq!(codes(&mail(&[page])), kept, "behind a text");
+        assert_eq!(codes(&mail(&[letter, page])), kept, "behind a page");
+        let alone = [&b"From: ann@example.com\r\nContent-Type: text/html\r\n\r\n"[..], page.1].concat();
+        assert_eq!(codes(&alone), [""; 0], "the letter itself");
+        let attached = mail(&[("Content-Type: message/rfc822", &alone), ("Content-Type: message/rfc822", &inner)]);
+        assert_eq!(codes(&attached), [""; 0], "the letter of an attached message");
     }
 
     #[test]

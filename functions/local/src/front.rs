@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    net::IpAddr,
+    net::{IpAddr, SocketAddr},
     sync::Arc,
     time::{Duration, SystemTime},
 };
@@ -11,23 +11,17 @@ use aws_sdk_s3::error::ProvideErrorMetadata;
 use axum::{
     Json, Router,
     body::Body,
-    extract::{Query, Request, State},
+    extract::{Path, Query, Request, State},
     http::{Response, StatusCode},
-    response::{Html, IntoResponse},
+    response::IntoResponse,
     routing::{any, get, post},
 };
 use futures_util::StreamExt;
 use gatepost::{
-    activity::Channel,
     api_key::hex,
     bucket::Bucket,
     disposition::Disposition,
-    io::{
-        alert_groups, counters,
-        messages::{INBOUND, place, report_key},
-        table::TableError,
-        telemetry::with_causes,
-    },
+    io::messages::{INBOUND, MessagesError, place, report_key},
 };
 use gatepost_verify_inbound::event::MessageId;
 use jiff::Timestamp;
@@ -37,7 +31,7 @@ use crate::{
     api_gateway,
     aws::clients::Endpoints,
     clock,
-    page::{Page, SeriesRow},
+    page::{self, Page, Standing},
     ses::Session,
     stack::Stack,
 };
@@ -62,9 +56,10 @@ impl IntoResponse for Refusal {
     }
 }
 
-/// All routes of contract and development.
-pub fn router(stack: Arc<Stack>) -> Router {
-    let front = Arc::new(Front { stack, page: Page::default() });
+/// All routes of contract and development, as they are served at `address`.
+pub fn router(stack: Arc<Stack>, address: SocketAddr) -> Router {
+    let page = Page::new(address, clock::now(), stack.limits.clone());
+    let front = Arc::new(Front { stack, page });
     Router::new()
         .route("/", get(show_page))
         .route("/local/inbound", post(inbound))
@@ -72,6 +67,7 @@ pub fn router(stack: Arc<Stack>) -> Router {
         .route("/local/alerts", get(alerts))
         .route("/local/endpoints", get(endpoints))
         .route("/local/calls", get(calls))
+        .route("/local/incidents/{name}", get(show_incident))
         .route("/v1/{*path}", any(api))
         .with_state(front)
 }
@@ -85,7 +81,7 @@ async fn api(State(front): State<Arc<Front>>, request: Request) -> Response<Body
     let event = api_gateway::request(&parts.method, &parts.uri, &parts.headers, &body, &request_id);
     let Ok(event) = event else { return StatusCode::BAD_REQUEST.into_response() };
     let response = gatepost_validate::handle(&front.stack.gate, event, clock::now()).await;
-    front.page.note_answer(response.body());
+    front.page.note_answer(response.body(), clock::now());
     api_gateway::response(response)
 }
 
@@ -110,7 +106,7 @@ async fn inbound(
     }
     let ses_answer = gatepost_verify_inbound::handle(&front.stack.verifier, session.event(), clock::now()).await;
     let report = report(&front.stack, message_id).await;
-    front.page.note_report(&report);
+    front.page.note_report(&report, clock::now());
     Ok(Json(json!({"ses_answer": ses_answer, "report": report})))
 }
 
@@ -213,37 +209,22 @@ async fn alerts(State(front): State<Arc<Front>>) -> Json<Value> {
     Json(json!(front.stack.sns.published()))
 }
 
-async fn show_page(State(front): State<Arc<Front>>) -> Html<String> {
-    Html(front.page.render(&series(&front.stack).await, &front.stack.sns.published()))
+async fn show_page(State(front): State<Arc<Front>>) -> axum::response::Response {
+    page::guarded(front.page.render(&Standing::read(&front.stack, clock::now()).await))
 }
 
-/// What was counted lately, and which series have an incident that people know of; as much of it as the table tells.
-async fn series(stack: &Stack) -> BTreeMap<String, SeriesRow> {
-    let table = &stack.scanner.models.table;
-    let current = Bucket::of(clock::now());
-    let hours = [24, 12, 0].map(|age| counters::read_hour(table, current.minus(age)));
-    let hours = futures_util::future::join_all(hours).await;
-    let mut rows: BTreeMap<String, SeriesRow> = BTreeMap::new();
-    for (bucket, activity) in hours.into_iter().flat_map(or_nothing) {
-        for (name, activity) in activity {
-            let total = activity.tally.get(Channel::Total.as_str()).copied().unwrap_or(0);
-            rows.entry(name).or_default().note(current.since(bucket), total);
-        }
+/// What `gatepost incident` prints.
+async fn show_incident(
+    State(front): State<Arc<Front>>,
+    Path(name): Path<String>,
+) -> Result<axum::response::Response, Refusal> {
+    let missing = || Refusal(StatusCode::NOT_FOUND, "there is no such page of an incident".to_owned());
+    let key = page::incident_key(&name).ok_or_else(missing)?;
+    match front.stack.scanner.messages.fetch_key(&key).await {
+        Ok(html) => Ok(page::incident_page(String::from_utf8_lossy(&html).into_owned())),
+        Err(MessagesError::Missing) => Err(missing()),
+        Err(error) => Err(Refusal(StatusCode::SERVICE_UNAVAILABLE, error.to_string())),
     }
-    let groups = or_nothing(alert_groups::load(table).await);
-    for (group, _) in groups.values().filter(|(group, _)| group.is_open()) {
-        for name in group.members.keys() {
-            rows.entry(name.clone()).or_default().incident = group.kind.as_str();
-        }
-    }
-    rows
-}
-
-fn or_nothing<T: Default>(read: Result<T, TableError>) -> T {
-    read.unwrap_or_else(|error| {
-        tracing::warn!(cause = with_causes(&error), "the page shows less than there is");
-        T::default()
-    })
 }
 
 fn random_id() -> String {

@@ -42,6 +42,7 @@ use crate::{
     clock,
     commands::{CommandError, JUDGE_STDIN},
     counters_file::History,
+    page::{Limit, limits},
     settings::{DnsArgument, Resolution, Settings},
 };
 
@@ -81,6 +82,8 @@ pub struct Stack {
     pub endpoints: Endpoints,
     /// Of DynamoDB, by everything in this stack.
     pub calls: Calls,
+    /// What holds here, for the page.
+    pub limits: Vec<Limit>,
     _services: Services,
 }
 
@@ -99,6 +102,7 @@ impl Stack {
         let variable = |name: &str| settings.variable(name);
         let (gate_config, verifier_config) = (GateConfig::read(variable)?, VerifierConfig::read(variable)?);
         let scan_config = ScanConfig::read(variable)?;
+        let shown = limits(gate_config.quota, gate_config.client_ip_quota, variable);
         let data = options.data.as_deref();
         let resolution = Resolution::start(options.dns).await?;
         let (own_dynamodb, dynamodb) = table_endpoint(options).await?;
@@ -109,8 +113,8 @@ impl Stack {
         let table = Table { client: clients.dynamodb.clone(), name: dynamodb::TABLE.to_owned() };
         let api_key = development_key(data, &table, &gate_config.key_hash_secret).await?;
         begin_counting(options, &table, api_key.id()).await?;
-        let limits = calls.counting(&clients::dynamodb(&endpoints.dynamodb, gate_config.limits_timeout));
-        let gate = Arc::new(gate(&gate_config, limits, &clients, &table, &resolution)?);
+        let permits = calls.counting(&clients::dynamodb(&endpoints.dynamodb, gate_config.limits_timeout));
+        let gate = Arc::new(gate(&gate_config, permits, &clients, &table, &resolution)?);
         gate.refresh(clock::now()).await;
         let verifier = verifier(verifier_config, &clients, &endpoints, &table, &resolution)?;
         register(&lambda, &verifier, &clients)?;
@@ -120,7 +124,8 @@ impl Stack {
         tokio::spawn(refresh_issuers_now_and_then(Arc::downgrade(&gate)));
         let services =
             Services { _dynamodb: own_dynamodb, _objects: objects, _lambda: lambda, _resolution: resolution };
-        Ok(Self { gate, verifier, scanner, sns, api_key: api_key.reveal(), endpoints, calls, _services: services })
+        let api_key = api_key.reveal();
+        Ok(Self { gate, verifier, scanner, sns, api_key, endpoints, calls, limits: shown, _services: services })
     }
 }
 
@@ -208,6 +213,7 @@ fn scanner(config: ScanConfig, clients: &Clients, endpoints: &Endpoints, table: 
         messages: Messages { client: clients.s3.clone(), bucket: config.bucket },
         ledger: Ledger { table: table.clone() },
         verifier: Function { client: clients::lambda(&endpoints.lambda, VERIFY_WITHIN), name: config.verifier },
+        clocks: config.clocks,
     }
 }
 

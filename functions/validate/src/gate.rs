@@ -7,7 +7,11 @@ use std::{
 };
 
 use gatepost::{
-    activity::{Channel, series},
+    activity::{
+        Channel,
+        part::{DOOR, UNKNOWN},
+        series,
+    },
     address::{Domain, Examination, Mailbox},
     api_key::HashSecret,
     bucket::Bucket,
@@ -42,12 +46,6 @@ use crate::{
     problem::ValidateError,
     tokens::TokenConfig,
 };
-
-/// Client part of the series that counts requests without a known caller.
-const UNKNOWN: &str = "unknown";
-
-/// Flow part of the same series: a request that is refused at the door says nothing believable about its flow.
-const DOOR: &str = "validate";
 
 /// A request waits no longer for what teams say about domains.
 const OPINIONS_WITHIN: Duration = Duration::from_millis(200);
@@ -332,7 +330,9 @@ impl Gate {
             Decision::Reject => Channel::Reject,
         };
         let domain = judged.examination.mailbox.as_ref().map(|mailbox| mailbox.domain.as_str());
-        self.count(flow, caller, &[Channel::Total, outcome], Origin { domain, client_ip }, now);
+        let disposable = judged.verdict.flags.disposable.then_some(Channel::Disposable);
+        let channels: Vec<Channel> = [Channel::Total, outcome].into_iter().chain(disposable).collect();
+        self.count(flow, caller, &channels, Origin { domain, client_ip }, now);
     }
 
     /// `source` is where the request came from; what it says of its end user is not known here.

@@ -7,7 +7,7 @@ use std::{
 
 use gatepost::{
     address::Domain,
-    authentication::{Arc, Authentication, Dmarc, DmarcResult},
+    authentication::{Arc, Authentication, DkimResult, Dmarc, DmarcResult},
     authentication_results,
     author::Author,
     block_list::BlockList,
@@ -20,6 +20,7 @@ use gatepost::{
     impersonation::{Names, Sender},
     inspection::Seen,
     io::authentication::{Authenticator, Mail, session},
+    reply_to,
 };
 use tokio::time::Instant;
 
@@ -118,7 +119,8 @@ impl Judge {
             }
             Err(fault) => self.without_author(envelope, fault.code(), fault.detail(), now).await,
         };
-        judgement.findings.extend(self.header_findings(&section));
+        let is_signed = judgement.authentication.as_ref().is_some_and(|a| a.dkim_result() == DkimResult::Pass);
+        judgement.findings.extend(self.header_findings(&section, is_signed));
         judgement.findings.extend(smuggling_finding(message));
         judgement.findings.extend(arrived.findings());
         judgement
@@ -143,10 +145,11 @@ impl Judge {
         let Mail { section, author, .. } = *mail;
         let protected = &self.policy.protected_domains;
         let written = section.fields_named("Reply-To").next().map(|field| field.value);
-        let reply_to = written.and_then(|value| Author::parse(value).ok());
+        let reply_to: Vec<Domain> =
+            section.fields_named("Reply-To").flat_map(|field| reply_to::domains(field.value)).collect();
         let passes_dmarc = judgement.authentication.as_ref().is_some_and(|a| a.dmarc.result == DmarcResult::Pass);
         let is_from_list = section.fields_named("List-Id").next().is_some();
-        let sender = Sender { author, reply_to: reply_to.as_ref(), passes_dmarc, is_from_list };
+        let sender = Sender { author, reply_to: &reply_to, passes_dmarc, is_from_list };
         let names = Names::new(protected);
         let mut findings = display_name::findings(author, written, protected);
         findings.extend(names.of_sender(sender, &DomainList::embedded()));
@@ -193,11 +196,11 @@ impl Judge {
         }
     }
 
-    fn header_findings(&self, section: &HeaderSection<'_>) -> Vec<Finding> {
+    fn header_findings(&self, section: &HeaderSection<'_>, is_signed: bool) -> Vec<Finding> {
         let faults = section.faults.iter().filter(|fault| !fault.blurs_fields());
         let mut findings: Vec<Finding> =
             faults.map(|fault| Finding::new(fault.code(), Severity::Info, fault.detail())).collect();
-        findings.extend(duplicate_field(section));
+        findings.extend(duplicate_field(section, is_signed));
         let forged = authentication_results::forged(section, &self.policy.authserv_id).count();
         if 0 < forged {
             let detail = format!("The sender wrote {forged} Authentication-Results fields in our own name.");
@@ -227,18 +230,22 @@ const AT_MOST_ONCE: [&str; 15] = [
     "Content-ID",
 ];
 
-/// Two that say the same are a fault of a program, and nobody is misled.
-fn duplicate_field(section: &HeaderSection<'_>) -> Option<Finding> {
+/// Two that say the same are a fault of a program, and nobody is misled. Two Reply-To show nobody another message, and each of
+/// their mailboxes is judged; but with a signature, which covers the lowest, the other may be somebody else's (RFC 6376
+/// section 8.15).
+fn duplicate_field(section: &HeaderSection<'_>, is_signed: bool) -> Option<Finding> {
     let differ = |name: &str| {
         let mut values = section.fields_named(name).map(|field| field.value.trim_ascii());
         let first = values.next();
         values.any(|value| Some(value) != first)
     };
+    let misleads = |name: &str| (is_signed || name != "Reply-To") && differ(name);
     let is_twice = |name: &&str| 1 < section.fields_named(name).count();
-    let name = AT_MOST_ONCE.into_iter().find(|name| differ(name)).or(AT_MOST_ONCE.into_iter().find(is_twice))?;
-    let (severity, so) = match differ(name) {
-        true => (Severity::Quarantine, "so that readers see different messages"),
-        false => (Severity::Review, "and says the same each time"),
+    let name = AT_MOST_ONCE.into_iter().find(|name| misleads(name)).or(AT_MOST_ONCE.into_iter().find(is_twice))?;
+    let (severity, so) = match (misleads(name), differ(name)) {
+        (true, _) => (Severity::Quarantine, "so that readers see different messages"),
+        (false, true) => (Severity::Review, "so that replies go to different people"),
+        (false, false) => (Severity::Review, "and says the same each time"),
     };
     Some(Finding::new("duplicate_field", severity, format!("{name} occurs more than once, {so}.")))
 }

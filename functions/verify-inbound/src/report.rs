@@ -2,7 +2,7 @@
 
 use gatepost::{
     authentication::{Authentication, DkimSignature, DmarcPolicy},
-    disposition::Disposition,
+    disposition::{Disposition, UNSEEN},
     envelope::Envelope,
     finding::Finding,
 };
@@ -103,6 +103,11 @@ impl Judgement {
 }
 
 impl Report {
+    /// Whether nobody has looked at what the message holds.
+    pub(crate) fn was_not_inspected(&self) -> bool {
+        self.findings.iter().any(|finding| UNSEEN.contains(&finding.code.as_str()))
+    }
+
     /// The report as it is stored: JSON, indented for people.
     #[must_use]
     pub fn to_json(&self) -> Vec<u8> {

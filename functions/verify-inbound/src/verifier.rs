@@ -7,7 +7,7 @@ use std::{
 
 use aws_sdk_dynamodb::types::TransactWriteItem;
 use gatepost::{
-    activity::{Channel, series},
+    activity::{Channel, part::INBOUND, series},
     block_list::BlockList,
     bucket::Bucket,
     config::{self, ConfigError, Reader},
@@ -212,6 +212,9 @@ impl Verifier {
             is_first.then_some(Channel::Total),
             (failed && disposition != Disposition::Defer).then_some(Channel::AuthFail),
             (is_first || disposition != Disposition::Defer).then_some(outcome(disposition)),
+            (is_first && matches!(report.spf, "fail" | "softfail" | "permerror")).then_some(Channel::SpfFail),
+            (is_first && matches!(report.dkim, "fail" | "permerror")).then_some(Channel::DkimFail),
+            (is_first && report.was_not_inspected()).then_some(Channel::Uninspected),
         ];
         let recipient = recipients.first().or(report.envelope.rcpt_to.first());
         self.addition(recipient, &channels, is_first.then_some(report.from_domain.as_deref()).flatten(), clock)
@@ -241,7 +244,7 @@ impl Verifier {
     ) -> Option<TransactWriteItem> {
         let channels: Vec<Channel> = channels.iter().copied().flatten().collect();
         let domain = recipient.and_then(|path| path.rsplit_once('@')).map(|(_, domain)| domain.to_lowercase());
-        let series = series("inbound", domain.as_deref().unwrap_or(UNKNOWN_RECIPIENT));
+        let series = series(INBOUND, domain.as_deref().unwrap_or(UNKNOWN_RECIPIENT));
         let addition = || self.counters.addition(&series, &channels, sender, Bucket::of(clock.now()));
         (!channels.is_empty()).then(|| addition().expect("table, key and expression are all given"))
     }

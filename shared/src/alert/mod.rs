@@ -6,15 +6,15 @@ mod text;
 use serde::Serialize;
 use serde_json::Value;
 
-pub use page::escaped;
 pub use text::sparkline;
 
 use crate::{
+    activity::part::{Subject, flow_of},
     alert_group::{AlertGroup, Scope},
     anomaly::{AlertEvent, Channel, Kind, Reading, Severity, State},
     bucket::Bucket,
+    chart::Charted,
     ocsf::Finding,
-    recent::{Point, Recent},
 };
 
 /// Version of the `default` message; consumers may rely on the fields of their version.
@@ -40,7 +40,7 @@ pub struct Alert {
     bucket: Bucket,
     contributors: Vec<Contributor>,
     /// Of the series that is worst.
-    recent: Vec<(Bucket, Point)>,
+    chart: Vec<Charted>,
     page_key: Option<String>,
 }
 
@@ -105,7 +105,7 @@ struct Window {
 }
 
 impl Alert {
-    /// `latest` is the change of the worst series in this step, if it is known; `recent` are its latest buckets.
+    /// `latest` is the change of the worst series in this step, if it is known; `chart` has its latest buckets, oldest first.
     #[must_use]
     pub fn new(
         group: &AlertGroup,
@@ -113,13 +113,13 @@ impl Alert {
         bucket: Bucket,
         latest: Option<&AlertEvent>,
         sources: &Sources,
-        recent: &Recent,
+        chart: Vec<Charted>,
     ) -> Self {
         let readings = latest.map(|event| event.contributors.as_slice()).unwrap_or_default();
         let mut contributors: Vec<Contributor> = sources.contributors().collect();
         contributors.extend(readings.iter().map(Contributor::from));
         contributors.extend(others(group));
-        Self { group: group.clone(), state, bucket, contributors, recent: recent.points().collect(), page_key: None }
+        Self { group: group.clone(), state, bucket, contributors, chart, page_key: None }
     }
 
     /// The same for a SIEM, as an OCSF detection finding.
@@ -147,7 +147,7 @@ impl Alert {
     /// Where the page of this incident is put: one for each opening, and every change replaces it.
     #[must_use]
     pub fn page_key_to_be(&self) -> String {
-        format!("{PAGES}{}-{}.html", self.group.fingerprint, u32::from(self.group.opened))
+        page_key(&self.group)
     }
 
     /// The same alert, which says where its page is.
@@ -218,15 +218,22 @@ impl Alert {
         }
     }
 
-    /// The flow of the series, if it is one and a word that a filter can hold.
+    /// The flow of the series, if it is one and a word that a filter can hold. What is a part of the traffic goes with the traffic.
     fn flow(&self) -> &str {
         let flow = match &self.group.scope {
-            Scope::Series(series) => series.split('/').next().unwrap_or_default(),
-            Scope::Flow(flow) => flow,
-            Scope::Of(_) | Scope::All => "several",
+            Scope::Series(series) => flow_of(series),
+            Scope::Flow(flow) => flow_of(flow),
+            Scope::Of(_) | Scope::All => self.flow_of_members().unwrap_or("several"),
         };
         let is_word = flow.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
         if is_word && !flow.is_empty() { flow } else { "other" }
+    }
+
+    fn flow_of_members(&self) -> Option<&str> {
+        let names = || self.group.members.keys().map(String::as_str);
+        let mut flows = names().filter(|name| !Subject::of(name).is_derived()).map(flow_of);
+        let first = flows.next().or_else(|| names().next().map(flow_of))?;
+        flows.all(|flow| flow == first).then_some(first)
     }
 
     /// The end of the latest bucket.
@@ -237,6 +244,12 @@ impl Alert {
     fn runbook(&self) -> String {
         format!("docs/RUNBOOK.md#{}", self.group.kind.as_str())
     }
+}
+
+/// Where the page of an incident lies.
+#[must_use]
+pub fn page_key(group: &AlertGroup) -> String {
+    format!("{PAGES}{}-{}.html", group.fingerprint, u32::from(group.opened))
 }
 
 /// The other series of a group, the worst first, and how many more there are.

@@ -3,9 +3,8 @@ use serde_json::{Value, json};
 use super::*;
 use crate::{
     alert_group::{Gathering, Sizes},
-    anomaly::{Judgement, step},
+    anomaly::{Band, Judgement, step},
     calendar::Calendar,
-    recent::Memory,
 };
 
 fn flood() -> Reading {
@@ -32,11 +31,10 @@ fn opened_together(names: &[&str], sources: &Sources) -> Alert {
     gathering.take(&names.iter().copied().zip(&events).collect::<Vec<_>>(), &Sizes::default());
     let mut group = gathering.groups.into_values().next().expect("a group");
     let state = group.announce(opened, &Calendar::default()).expect("news");
-    let mut recent = Recent::default();
-    for (age, total) in [(3, 1.0), (2, 2.0), (0, 8.0)] {
-        recent.push(opened.minus(age), Point { total, expected: 2.5 }, Memory::Usual);
-    }
-    Alert::new(&group, state, opened, events.first(), sources, &recent)
+    let band = Band { expected: 2.5, low: 0.0, high: 12.0 };
+    let charted = |(age, total)| Charted { bucket: opened.minus(age), total, band };
+    let chart = [(3, 1.0), (2, 2.0), (1, f64::NAN), (0, 8.0)].map(charted).to_vec();
+    Alert::new(&group, state, opened, events.first(), sources, chart)
 }
 
 fn opened(series: &str) -> Alert {
@@ -160,7 +158,7 @@ fn a_page_shows_series_band_and_incident() {
         assert!(page.contains(part), "{part} in {page}");
     }
     assert!(page.contains("Open since 2026-11-23T02:10 UTC, last seen 2026-11-23T02:15."), "{page}");
-    let bare = Alert { recent: Vec::new(), ..opened("signup/k1") };
+    let bare = Alert { chart: Vec::new(), ..opened("signup/k1") };
     assert!(bare.page().contains("There is no chart"));
 }
 

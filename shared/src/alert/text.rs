@@ -51,7 +51,7 @@ impl Alert {
             State::Opened | State::Updated => line("Since:", &format!("{opened} UTC, seen up to {end}")),
             State::Closed => line("When:", &format!("{opened} to {end} UTC, the last hour of it calm")),
         }
-        line("Traffic:", &self.chart());
+        line("Traffic:", &self.sparkline());
         for (index, contributor) in self.contributors.iter().take(MOST_IN_EMAIL).enumerate() {
             line(if index == 0 { "Who:" } else { "" }, &contributor.text());
         }
@@ -83,7 +83,8 @@ impl Alert {
     pub(super) fn comparison(&self) -> String {
         let worst = &self.group.worst;
         let (actual, expected) = (worst.actual, worst.expected);
-        let counted = format!("{actual:.0} {} in five minutes, {expected:.1} expected", unit(worst.channel));
+        let counted =
+            format!("{actual:.0} {} in five minutes, {expected:.1} expected", unit(worst.channel, self.group.kind));
         if 1.0 <= expected && 2.0 * expected <= actual {
             format!("{counted} ({:.0} times as many)", actual / expected)
         } else {
@@ -103,26 +104,26 @@ impl Alert {
         }
     }
 
-    fn chart(&self) -> String {
+    fn sparkline(&self) -> String {
         let totals = self.latest_totals();
         let largest = totals.iter().copied().filter(|total| total.is_finite()).fold(0.0, f64::max);
         format!("{} (two hours, highest bar {largest:.0})", sparkline(&totals))
     }
 
     fn latest_totals(&self) -> Vec<f64> {
-        let skipped = self.recent.len().saturating_sub(SPARKLINE);
-        self.recent.iter().skip(skipped).map(|(_, point)| point.total).collect()
+        let skipped = self.chart.len().saturating_sub(SPARKLINE);
+        self.chart.iter().skip(skipped).map(|charted| charted.total).collect()
     }
 }
 
 impl Contributor {
     pub(super) fn text(&self) -> String {
         match self {
-            Self::Channel { channel, expected, actual, .. } => {
-                format!("also {actual:.0} {}, {expected:.1} expected", unit(*channel))
+            Self::Channel { channel, kind, expected, actual, .. } => {
+                format!("also {actual:.0} {}, {expected:.1} expected", unit(*channel, *kind))
             }
             Self::Series { name, kind, channel, expected, actual, .. } => {
-                let (name, title, unit) = (printable(name), title(*kind).to_lowercase(), unit(*channel));
+                let (name, title, unit) = (printable(name), title(*kind).to_lowercase(), unit(*channel, *kind));
                 format!("series {name}: {title}, {actual:.0} {unit}, {expected:.1} expected")
             }
             Self::MoreSeries { count } => format!("and {count} more series"),
@@ -144,6 +145,12 @@ pub(super) fn title(kind: Kind) -> &'static str {
         Kind::SingleSender => "One name makes up the traffic",
         Kind::MixShift => "Other names than usual",
         Kind::Silence => "Less traffic than usual",
+        Kind::RejectionSurge => "More addresses rejected",
+        Kind::DisposableSurge => "More throw-away addresses",
+        Kind::KeyGuessing => "Somebody guesses keys",
+        Kind::QuarantineSurge => "More mail held back",
+        Kind::InspectorFailures => "Mail that could not be looked into",
+        Kind::CountersMissing => "Nothing is counted anywhere",
     }
 }
 
@@ -158,16 +165,40 @@ pub(super) fn first_step(kind: Kind) -> &'static str {
         Kind::SingleSender => "look at the name that stands out, and keep it out if nobody knows it",
         Kind::MixShift => "ask whether the client migrated; if not, treat it as enumeration and look at the networks",
         Kind::Silence => "check that the client is up, the API answers and the receipt rule set is active",
+        Kind::RejectionSurge => {
+            "look at the domains: a list that somebody tries out, or a form that sends something else"
+        }
+        Kind::DisposableSurge => "look at the networks behind it, and whether the flow should refuse what it lets pass",
+        Kind::KeyGuessing => "look where it comes from, and ask clients whether one of them lost its key",
+        Kind::QuarantineSurge => "list what is held: is it one sender, one finding, or one list that changed",
+        Kind::InspectorFailures => {
+            "look at the log of inspect-attachment: a message that kills it, or a function that fails"
+        }
+        Kind::CountersMissing => "check that the API answers, and that its log shows no refused writes of counters",
     }
 }
 
-fn unit(channel: Channel) -> &'static str {
+fn unit(channel: Channel, kind: Kind) -> &'static str {
     match channel {
         Channel::Total => "requests or messages",
         Channel::AuthFail => "failed authentications",
         Channel::Top1 => "of the most frequent name",
         Channel::Distinct => "different names",
         Channel::Limited => "refused by a rate limit",
+        Channel::Part => match kind {
+            Kind::RejectionSurge => "rejected",
+            Kind::DisposableSurge => "throw-away addresses",
+            Kind::QuarantineSurge => "held back",
+            Kind::InspectorFailures => "not looked into",
+            Kind::Flood
+            | Kind::Spike
+            | Kind::AuthFailSurge
+            | Kind::SingleSender
+            | Kind::MixShift
+            | Kind::Silence
+            | Kind::KeyGuessing
+            | Kind::CountersMissing => "failed authentications",
+        },
     }
 }
 

@@ -47,15 +47,20 @@ enum Family {
     Failures,
     Mix,
     Less,
+    /// Parts of the traffic, which change with all that happens to it.
+    Part,
 }
 
 impl Family {
     fn of(kind: Kind) -> Self {
         match kind {
             Kind::Flood | Kind::Spike => Self::More,
-            Kind::AuthFailSurge => Self::Failures,
+            Kind::AuthFailSurge | Kind::KeyGuessing => Self::Failures,
             Kind::SingleSender | Kind::MixShift => Self::Mix,
-            Kind::Silence => Self::Less,
+            Kind::Silence | Kind::CountersMissing => Self::Less,
+            Kind::RejectionSurge | Kind::DisposableSurge | Kind::QuarantineSurge | Kind::InspectorFailures => {
+                Self::Part
+            }
         }
     }
 }
@@ -192,7 +197,9 @@ fn opened<'a>((series, event): (&'a str, &'a AlertEvent)) -> Opened<'a> {
 }
 
 fn moves_with(group: &AlertGroup, opened: &Opened<'_>) -> bool {
-    Family::of(group.kind) == Family::of(opened.incident.kind) && apart(opened.bucket, group.last_joined) <= TOGETHER
+    let (of_group, family) = (Family::of(group.kind), Family::of(opened.incident.kind));
+    let belongs = of_group == family || family == Family::Part && of_group != Family::Less;
+    belongs && apart(opened.bucket, group.last_joined) <= TOGETHER
 }
 
 fn flow_of(series: &str) -> &str {

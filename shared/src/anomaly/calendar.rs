@@ -70,7 +70,7 @@ impl Explained {
     /// Whether a channel says nothing now.
     pub(super) fn mutes(self, channel: Channel) -> bool {
         match channel {
-            Channel::Total | Channel::AuthFail => self.other,
+            Channel::Total | Channel::AuthFail | Channel::Part => self.other,
             Channel::Top1 | Channel::Distinct => self.campaign || self.other,
             Channel::Limited => self.explains_more(),
         }

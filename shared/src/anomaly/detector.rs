@@ -1,6 +1,6 @@
 //! The model of one series: distances, measured by their own extremes, into one judgement per bucket.
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use super::cold_start::{flood_level, is_limited_flood};
 use super::evidence::{Evidence, Standout, Usual};
@@ -36,8 +36,8 @@ const FAILURES: Factors = Factors { rise: 3.0, fall: 0.5 };
 const SENDERS: Factors = Factors { rise: 1.7, fall: 0.4 };
 
 /// What is known of one series.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(try_from = "Saved", into = "Saved")]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(try_from = "Saved")]
 pub struct Model {
     pub(super) measure: Measure,
     pub(super) last: Option<Bucket>,
@@ -123,17 +123,33 @@ impl Model {
     /// What is expected of a bucket, and how far its total may be from that without a finding by itself. Learns nothing.
     #[must_use]
     pub fn band(&self, bucket: Bucket) -> Band {
+        self.band_around(self.expected(bucket))
+    }
+
+    /// The total that is expected of a bucket.
+    #[must_use]
+    pub fn expected(&self, bucket: Bucket) -> f64 {
+        match self.measure {
+            Measure::Gauge => self.drift.expected().into(),
+            Measure::Count => self.profile.expect(self.minute(bucket)).mean.into(),
+        }
+    }
+
+    /// The band of a bucket of late, of which that much was expected. Not a number around none.
+    #[must_use]
+    pub fn band_around(&self, expected: f64) -> Band {
+        if !expected.is_finite() {
+            return Band { expected: f64::NAN, low: f64::NAN, high: f64::NAN };
+        }
         let excess = narrow(HALF_SCORE) * self.widening();
         let limits = [self.usual.less.first_at(excess), self.usual.more.first_at(excess)];
-        let (expected, lowest, [low, high]) = match self.measure {
-            Measure::Gauge => (self.drift.expected(), f32::NEG_INFINITY, self.drift.bounds(limits)),
-            Measure::Count => {
-                let expected = self.profile.expect(self.minute(bucket)).mean;
-                (expected, 0.0, self.volume.bounds(expected, limits))
-            }
+        let centre = narrow(expected.clamp(-LARGEST, LARGEST));
+        let (lowest, [low, high]) = match self.measure {
+            Measure::Gauge => (f32::NEG_INFINITY, self.drift.bounds(centre, limits)),
+            Measure::Count => (0.0, self.volume.bounds(centre, limits)),
         };
-        let low = low.min(expected).max(lowest);
-        Band { expected: expected.into(), low: low.into(), high: high.max(expected).into() }
+        let low = low.min(centre).max(lowest);
+        Band { expected, low: low.into(), high: high.max(centre).into() }
     }
 
     /// Local minutes since Monday 00:00.
@@ -180,12 +196,14 @@ impl Model {
             }
         }
         if let Some(part) = counted.auth_fail {
-            of_failures.observe(part.min(whole), self.auth_fail.share() * whole, 1.0, &FAILURES);
-            evidence.auth_fail(&self.auth_fail.observe(elapsed, part, whole), of_failures.evidence());
+            let usual = self.auth_fail.share();
+            of_failures.observe(part.min(whole), usual * whole, 1.0, &FAILURES);
+            evidence.auth_fail(&self.auth_fail.observe(elapsed, part, whole, usual), of_failures.evidence());
         }
         if let Some(part) = counted.top1 {
-            of_first.observe(part.min(whole), self.top1.share() * whole, 1.0, &SENDERS);
-            evidence.top1(&self.top1.observe(elapsed, part, whole), of_first.evidence());
+            let usual = self.top1.share();
+            of_first.observe(part.min(whole), usual * whole, 1.0, &SENDERS);
+            evidence.top1(&self.top1.observe(elapsed, part, whole, usual), of_first.evidence());
         }
         if let Some(senders) = &counted.senders {
             let (repeats, usual) = (whole - senders.distinct, whole - senders.expected);
@@ -218,7 +236,9 @@ impl Model {
         let (expected, actual) = match channel {
             Channel::Total if is_local => (counted.expected * self.volume.recent(), counted.total),
             Channel::Total => (counted.expected, counted.total),
-            Channel::AuthFail => (self.auth_fail.share() * counted.whole, counted.auth_fail.unwrap_or_default()),
+            Channel::AuthFail | Channel::Part => {
+                (self.auth_fail.share() * counted.whole, counted.auth_fail.unwrap_or_default())
+            }
             Channel::Top1 => (self.top1.share() * counted.whole, counted.top1.unwrap_or_default()),
             Channel::Distinct => counted.senders.map_or((0.0, 0.0), |senders| (senders.expected, senders.distinct)),
             Channel::Limited => (0.0, counted.limited.unwrap_or_default()),
@@ -292,8 +312,11 @@ impl Model {
     }
 
     fn score(&self, excess: f32) -> f64 {
+        if excess <= 0.0 || excess.is_nan() {
+            return 0.0;
+        }
         let excess = f64::from(excess / self.widening());
-        if excess > 0.0 { excess / (excess + HALF_SCORE) } else { 0.0 }
+        excess / (excess + HALF_SCORE)
     }
 
     fn advance(&mut self, bucket: Bucket) {

@@ -146,6 +146,11 @@ impl Usual {
         self.less.watch(&evidence.less);
     }
 
+    pub(super) fn settle(&mut self) {
+        self.more.settle();
+        self.less.settle();
+    }
+
     pub(super) fn close_block(&mut self, blocks: f32) {
         self.more.close_block(blocks);
         self.less.close_block(blocks);

@@ -26,27 +26,43 @@ pub(super) struct Extremes<const N: usize> {
     pub(super) largest: [f32; N],
     pub(super) mean: [f32; N],
     pub(super) spread: [f32; N],
+    /// What follows from mean and spread, which change once a block: where excess begins, and how much of it a unit is.
+    begins: [f32; N],
+    per_unit: [f32; N],
 }
 
 impl<const N: usize> Extremes<N> {
     pub(super) const fn new() -> Self {
-        Self { largest: [UNHEARD; N], mean: [PRIOR_MEAN; N], spread: [PRIOR_SPREAD; N] }
+        Self {
+            largest: [UNHEARD; N],
+            mean: [PRIOR_MEAN; N],
+            spread: [PRIOR_SPREAD; N],
+            begins: [PRIOR_MEAN; N],
+            per_unit: [1.0 / PRIOR_SPREAD; N],
+        }
     }
 
     /// Spreads above the usual largest value of a block; negative below it. What is not a number was not heard of.
     pub(super) fn excess(&self, values: &[f32; N]) -> [f32; N] {
         let mut excess = *values;
-        for ((value, mean), spread) in excess.iter_mut().zip(&self.mean).zip(&self.spread) {
-            let mean = larger(*mean, LEAST_MEAN);
-            *value = (*value - mean) / larger(*spread, LEAST_SPREAD + LEAST_RELATIVE_SPREAD * mean);
+        for ((value, begins), per_unit) in excess.iter_mut().zip(&self.begins).zip(&self.per_unit) {
+            *value = (*value - begins) * per_unit;
         }
         excess
     }
 
     /// The value of the first statistic that is `excess` spreads above its usual largest one.
     pub(super) fn first_at(&self, excess: f32) -> f32 {
-        let mean = larger(self.mean[0], LEAST_MEAN);
-        mean + excess * larger(self.spread[0], LEAST_SPREAD + LEAST_RELATIVE_SPREAD * mean)
+        self.begins[0] + excess / self.per_unit[0]
+    }
+
+    /// To be called whenever means and spreads were set.
+    pub(super) fn settle(&mut self) {
+        let known = self.mean.iter().zip(&self.spread);
+        for ((begins, per_unit), (mean, spread)) in self.begins.iter_mut().zip(&mut self.per_unit).zip(known) {
+            *begins = larger(*mean, LEAST_MEAN);
+            *per_unit = 1.0 / larger(*spread, LEAST_SPREAD + LEAST_RELATIVE_SPREAD * *begins);
+        }
     }
 
     pub(super) fn watch(&mut self, values: &[f32; N]) {
@@ -71,6 +87,7 @@ impl<const N: usize> Extremes<N> {
             }
             *largest = UNHEARD;
         }
+        self.settle();
     }
 }
 

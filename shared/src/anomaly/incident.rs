@@ -141,6 +141,12 @@ impl Watch {
         Step { watch: Some(self), event }
     }
 
+    /// Whether there is nothing to remember.
+    #[must_use]
+    pub fn is_quiet(&self) -> bool {
+        self.incident.is_none() && self.suspicious == 0
+    }
+
     fn take(mut self, series: &str, judgement: &Judgement, bucket: Bucket) -> Step {
         let closed = self.close_after_gap(bucket);
         self.last = bucket;

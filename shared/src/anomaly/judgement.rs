@@ -63,7 +63,7 @@ impl Kind {
             Channel::Total if !is_more => Self::Silence,
             Channel::Total if is_many_times => Self::Flood,
             Channel::Total => Self::Spike,
-            Channel::AuthFail => Self::AuthFailSurge,
+            Channel::AuthFail | Channel::Part => Self::AuthFailSurge,
             Channel::Top1 if is_more => Self::SingleSender,
             Channel::Top1 | Channel::Distinct => Self::MixShift,
             Channel::Limited => Self::Flood,

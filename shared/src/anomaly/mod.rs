@@ -70,6 +70,8 @@ pub enum Channel {
     Top1,
     Distinct,
     Limited,
+    /// The part of the total that a series of its own is about.
+    Part,
 }
 
 /// What an anomaly looks like, and which runbook page helps.
@@ -88,6 +90,18 @@ pub enum Kind {
     MixShift,
     /// Less traffic than usual: an outage, or a client that went away.
     Silence,
+    /// A larger share of a client's addresses is rejected.
+    RejectionSurge,
+    /// A larger share of a client's addresses is thrown away after use.
+    DisposableSurge,
+    /// More credentials that nobody knows.
+    KeyGuessing,
+    /// A larger share of the mail is held back.
+    QuarantineSurge,
+    /// A larger share of the mail could not be looked into.
+    InspectorFailures,
+    /// Nothing is counted anywhere.
+    CountersMissing,
 }
 
 impl Channel {
@@ -99,6 +113,7 @@ impl Channel {
             Self::Top1 => "top1",
             Self::Distinct => "distinct",
             Self::Limited => "limited",
+            Self::Part => "part",
         }
     }
 }
@@ -113,6 +128,12 @@ impl Kind {
             Self::SingleSender => "single_sender",
             Self::MixShift => "mix_shift",
             Self::Silence => "silence",
+            Self::RejectionSurge => "rejection_surge",
+            Self::DisposableSurge => "disposable_surge",
+            Self::KeyGuessing => "key_guessing",
+            Self::QuarantineSurge => "quarantine_surge",
+            Self::InspectorFailures => "inspector_failures",
+            Self::CountersMissing => "counters_missing",
         }
     }
 }

@@ -67,7 +67,7 @@ impl Profile {
         let [base, weight] = &mut self.base;
         learn_mean(base, weight, at_level_one, BASE_MEMORY);
         for (sum, addend) in self.level.iter_mut().zip([value, rhythm]) {
-            *sum += addend - *sum / LEVEL_MEMORY;
+            *sum += addend - *sum * (1.0 / LEVEL_MEMORY);
         }
     }
 
@@ -83,7 +83,7 @@ impl Profile {
         let from_first_centre = (minute + WEEK - 30) % WEEK;
         let first = hour_of_week(from_first_centre);
         let second = if first == 167 { 0 } else { first + 1 };
-        let second_share = minutes(from_first_centre % 60) / 60.0;
+        let second_share = minutes(from_first_centre % 60) * (1.0 / 60.0);
         self.hour(first) * (1.0 - second_share) + self.hour(second) * second_share
     }
 

@@ -61,7 +61,7 @@ const LONGEST: usize = 16;
 
 /// The text with its references replaced. Linear.
 #[must_use]
-pub(crate) fn resolved(text: &str) -> Cow<'_, str> {
+pub fn resolved(text: &str) -> Cow<'_, str> {
     if !text.contains('&') {
         return Cow::Borrowed(text);
     }

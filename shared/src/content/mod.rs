@@ -5,9 +5,11 @@
 #[cfg(feature = "content")]
 mod boundary;
 #[cfg(feature = "content")]
-mod character_reference;
+pub mod character_reference;
 #[cfg(feature = "content")]
 mod charset;
+#[cfg(feature = "content")]
+pub mod data_url;
 #[cfg(feature = "content")]
 mod field_value;
 #[cfg(feature = "content")]
@@ -15,7 +17,7 @@ mod letter;
 #[cfg(feature = "content")]
 pub mod link;
 #[cfg(feature = "content")]
-mod markup;
+pub mod markup;
 #[cfg(feature = "content")]
 pub mod mime;
 #[cfg(feature = "content")]
@@ -57,5 +59,5 @@ pub const FINDING_CODES: &[(&str, &str)] = &[
     ("link_redirector", "a link leads through a well-known site to another one"),
     ("link_open_hosting", "a link leads to a page that anybody can put under a well-known name"),
     ("link_unknown_top_level", "a link leads to a top-level domain that does not exist"),
-    ("link_limit_exceeded", "more links than are looked at"),
+    ("link_limit_exceeded", "more links, or attributes of a tag, than are looked at"),
 ];

@@ -69,8 +69,17 @@ fn base64(raw: &[u8]) -> Decoded<'static> {
     let mut octets = Vec::with_capacity(raw.len() / 4 * 3 + 3);
     let (mut has_junk, mut padded, mut goes_on_after_padding) = (false, false, false);
     let (mut bits, mut held) = (0_u32, 0_u32);
-    for &octet in raw {
-        let Some(sextet) = sextet(octet) else {
+    let mut rest = raw;
+    loop {
+        if held == 0 {
+            let after = whole_groups(rest, &mut octets);
+            goes_on_after_padding |= padded && after.len() < rest.len();
+            rest = after;
+        }
+        let Some((&octet, after)) = rest.split_first() else { break };
+        rest = after;
+        let sextet = sextet(octet);
+        if sextet == NONE {
             if octet == b'=' {
                 // What is held is less than an octet: a group begins anew.
                 (padded, bits, held) = (true, 0, 0);
@@ -78,7 +87,7 @@ fn base64(raw: &[u8]) -> Decoded<'static> {
                 has_junk |= !octet.is_ascii_whitespace();
             }
             continue;
-        };
+        }
         goes_on_after_padding |= padded;
         (bits, held) = ((bits << 6 | u32::from(sextet)) & 0xfff, held + 6);
         if 8 <= held {
@@ -89,15 +98,37 @@ fn base64(raw: &[u8]) -> Decoded<'static> {
     Decoded { octets: Cow::Owned(octets), has_junk, goes_on_after_padding }
 }
 
-fn sextet(octet: u8) -> Option<u8> {
-    match octet {
-        b'A'..=b'Z' => Some(octet - b'A'),
-        b'a'..=b'z' => Some(octet - b'a' + 26),
-        b'0'..=b'9' => Some(octet - b'0' + 52),
-        b'+' => Some(62),
-        b'/' => Some(63),
-        _ => None,
+/// Decodes groups of four characters for as long as there is nothing else; answers what follows.
+fn whole_groups<'r>(raw: &'r [u8], octets: &mut Vec<u8>) -> &'r [u8] {
+    let mut taken = 0;
+    for group in raw.as_chunks::<4>().0 {
+        let [first, second, third, fourth] = group.map(sextet);
+        if (first | second | third | fourth) & NONE != 0 {
+            break;
+        }
+        octets.extend_from_slice(&[first << 2 | second >> 4, second << 4 | third >> 2, third << 6 | fourth]);
+        taken += group.len();
     }
+    raw.get(taken..).unwrap_or_default()
+}
+
+/// What stands for no sextet: the highest bit tells it apart.
+const NONE: u8 = 0x80;
+
+#[expect(clippy::indexing_slicing, reason = "evaluated by the compiler, which would say so")]
+const SEXTETS: [u8; 256] = {
+    let mut sextets = [NONE; 256];
+    let alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut value = 0;
+    while value < alphabet.len() {
+        sextets[alphabet[value] as usize] = value as u8;
+        value += 1;
+    }
+    sextets
+};
+
+fn sextet(octet: u8) -> u8 {
+    SEXTETS.get(usize::from(octet)).copied().unwrap_or(NONE)
 }
 
 /// What is no escape stands for itself (RFC 2045 §6.7, notes for robust implementations).
@@ -164,6 +195,8 @@ mod tests {
             (b"aG!Vs*bG8=", b"hello", true, false),
             (b"aGVsbG8=aGVsbG8=", b"hellohello", false, true),
             (b"aGVsbG8=\r\n____\r\nfooter", b"hello\x7e\x8a\x2d\x7a", true, true),
+            (b"aGVsbG8=\r\naGVsbG9v", b"hellohelloo", false, true),
+            (b"aGVs\xc3bG9v", b"helloo", true, false),
             (b"", b"", false, false),
         ] {
             let decoded = TransferEncoding::Base64.decode(raw);

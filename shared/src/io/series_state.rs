@@ -3,6 +3,11 @@
 //! A state is a checkpoint: it is written once an hour, or every six hours for a series in which nothing happens, and at once with the
 //! alert that follows from it. What lies between a checkpoint and the present is judged again from the counters, with the same
 //! outcome. A shard is a partition of its own, so that shards are read side by side.
+//!
+//! Of each series there are two items: the state, which fits one write unit, and the profile of its week, which is written once the
+//! state carries many hours that differ from it. The profile is written last, so that the state never lacks what it rests on.
+
+use std::collections::HashMap;
 
 use aws_sdk_dynamodb::{
     error::{ProvideErrorMetadata, SdkError},
@@ -10,13 +15,11 @@ use aws_sdk_dynamodb::{
     primitives::Blob,
     types::{AttributeValue, Put, TransactWriteItem},
 };
-use serde::{Deserialize, Serialize};
 
-use super::table::{EXPIRES_AT, Item, PK, SK, Table, TableError, key, number, read_number, read_text, text};
+use super::table::{EXPIRES_AT, Item, PK, Reading, SK, Table, TableError, key, number, read_number, read_text, text};
 use crate::{
-    anomaly::{Measure, Model, Watch},
     bucket::Bucket,
-    recent::{Memory, Point, Recent},
+    series_state::{FORGOTTEN_AFTER, SeriesState, StateError, Stored},
 };
 
 /// Partitions that the series are spread over.
@@ -26,26 +29,31 @@ pub const SHARDS: u8 = 16;
 pub const CHECKPOINT: u32 = 12;
 pub const IDLE_CHECKPOINT: u32 = 72;
 
-/// Buckets of silence after which a series is forgotten: a week and a day, so that a weekly job is not.
-const FORGOTTEN_AFTER: u32 = 8 * 288;
-
 /// How long the item of a forgotten series is kept.
 const KEPT_FOR_SECONDS: u64 = 2 * 24 * 3600;
+
+/// Hours, of the week and of the day, in which the stored profile may differ before it is written again: it is a few times a day.
+const MOST_CHANGES: usize = 16;
+
+/// How long a profile is kept, and how long before its end it is written again in any case.
+const PROFILE_KEPT_FOR_SECONDS: u64 = 60 * 24 * 3600;
+const PROFILE_RENEWED_BEFORE_SECONDS: u64 = 30 * 24 * 3600;
+
+/// The sort key of a profile: no flow has this name.
+const PROFILE: &str = "profile#";
+
+/// Attributes of a state, and what earlier versions stored instead of them. Names are charged like values.
+const MODEL: &str = "model";
+const RECENT: &str = "recent";
+const LAST_ACTIVE: &str = "active";
+const WATCH: &str = "watch";
+const EARLIER: &str = "state";
+const REVISION: &str = "revision";
 
 /// The models of one deployment.
 #[derive(Debug, Clone)]
 pub struct Models {
     pub table: Table,
-}
-
-/// One series between two scans.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct SeriesState {
-    pub model: Model,
-    pub watch: Option<Watch>,
-    pub recent: Recent,
-    /// The last bucket with any traffic.
-    pub last_active: Option<Bucket>,
 }
 
 /// A state as it was found.
@@ -54,6 +62,14 @@ pub struct Loaded {
     pub state: SeriesState,
     /// How often the stored item was written; `None` for a new series.
     pub revision: Option<u64>,
+    pub profile: StoredProfile,
+}
+
+/// A profile as it was found; empty if there is none.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct StoredProfile {
+    octets: Vec<u8>,
+    expires_at_s: u64,
 }
 
 /// A state to be stored on the condition that the item is still the one that was found.
@@ -62,14 +78,7 @@ pub struct Checkpoint<'a> {
     pub series: &'a str,
     pub state: &'a SeriesState,
     pub found: Option<u64>,
-}
-
-/// How recent what is read has to be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reading {
-    /// At half the price. Who finds a state that is no longer the latest cannot overwrite it.
-    Eventual,
-    Consistent,
+    pub profile: &'a StoredProfile,
 }
 
 /// What became of a write.
@@ -78,34 +87,6 @@ pub enum Saved {
     Ours,
     /// Another scan was faster; its state and its alerts stand.
     Outrun,
-}
-
-impl Default for SeriesState {
-    fn default() -> Self {
-        Self { model: Model::new(Measure::Count), watch: None, recent: Recent::default(), last_active: None }
-    }
-}
-
-impl SeriesState {
-    /// Whether the series has been silent for so long that it is no longer watched. Its item expires soon after.
-    #[must_use]
-    pub fn is_forgotten(&self, bucket: Bucket) -> bool {
-        let silent = |last: Bucket| FORGOTTEN_AFTER < bucket.since(last);
-        !self.has_incident() && self.last_active.is_some_and(silent)
-    }
-
-    #[must_use]
-    pub fn has_incident(&self) -> bool {
-        self.watch.as_ref().is_some_and(|watch| watch.incident.is_some())
-    }
-
-    pub fn remember(&mut self, bucket: Bucket, point: Point) {
-        if 0.0 < point.total {
-            self.last_active = Some(bucket);
-        }
-        let memory = if self.has_incident() { Memory::DuringIncident } else { Memory::Usual };
-        self.recent.push(bucket, point, memory);
-    }
 }
 
 /// The shard of a series.
@@ -124,7 +105,8 @@ pub fn is_due(series: &str, stored: Bucket, judged: Bucket, every: u32) -> bool 
 }
 
 impl Models {
-    /// Every known series of a shard. A state that cannot be read any more is begun anew, and the log says so.
+    /// Every known series of a shard. A state that cannot be read any more is begun anew, and the log says so. One that is no longer the
+    /// latest, as an eventual reading may find it, cannot be stored over a later one.
     ///
     /// # Errors
     /// When the table did not answer.
@@ -140,21 +122,43 @@ impl Models {
             .consistent_read(reading == Reading::Consistent)
             .into_paginator()
             .send();
-        let mut states = Vec::new();
+        let (mut states, mut profiles) = (Vec::new(), HashMap::new());
         while let Some(page) = pages.next().await {
             let page = page.map_err(|error| TableError::new("load models", error))?;
-            states.extend(page.items().iter().filter_map(read_state));
+            for item in page.items.unwrap_or_default() {
+                match read_text(&item, SK) {
+                    Some(name) if name.starts_with(PROFILE) => {
+                        profiles
+                            .extend(name.strip_prefix(PROFILE).map(|series| (series.to_owned(), read_profile(&item))));
+                    }
+                    Some(series) => states.push((series, item)),
+                    None => {}
+                }
+            }
         }
-        Ok(states)
+        let loaded = states.into_iter().map(|(series, item)| {
+            let loaded = read_state(&series, &item, profiles.remove(&series).unwrap_or_default());
+            (series, loaded)
+        });
+        Ok(loaded.collect())
     }
 
-    /// Stores a state by itself.
+    /// Stores a state by itself, and its profile if that is due.
     ///
     /// # Errors
     /// When the table did not take it.
     pub async fn checkpoint(&self, checkpoint: &Checkpoint<'_>) -> Result<Saved, TableError> {
+        let saved = self.put_state(checkpoint).await?;
+        if let (Saved::Ours, Some(item)) = (saved, checkpoint.profile_item()) {
+            let put = self.table.client.put_item().table_name(&self.table.name).set_item(Some(item));
+            put.send().await.map_err(|error| TableError::new("save a profile", error))?;
+        }
+        Ok(saved)
+    }
+
+    async fn put_state(&self, checkpoint: &Checkpoint<'_>) -> Result<Saved, TableError> {
         let put = self.table.client.put_item().table_name(&self.table.name);
-        let put = put.set_item(Some(checkpoint.item()?));
+        let put = put.set_item(Some(checkpoint.item()));
         let put = match checkpoint.found {
             None => put.condition_expression(NOT_THERE),
             Some(found) => put.condition_expression(AS_FOUND).expression_attribute_values(":found", number(found)),
@@ -190,7 +194,7 @@ const AS_FOUND: &str = "revision = :found";
 
 impl Checkpoint<'_> {
     fn put(&self, table: &str) -> Result<TransactWriteItem, TableError> {
-        let put = Put::builder().table_name(table).set_item(Some(self.item()?));
+        let put = Put::builder().table_name(table).set_item(Some(self.item()));
         let put = match self.found {
             None => put.condition_expression(NOT_THERE),
             Some(found) => put.condition_expression(AS_FOUND).expression_attribute_values(":found", number(found)),
@@ -199,29 +203,76 @@ impl Checkpoint<'_> {
         Ok(TransactWriteItem::builder().put(put).build())
     }
 
-    fn item(&self) -> Result<Item, TableError> {
-        let Self { series, state, found } = *self;
-        let octets = serde_json::to_vec(state).map_err(|error| TableError::new("save a model", error))?;
+    fn item(&self) -> Item {
+        let Self { series, state, found, profile } = *self;
+        let (stored, _) = state.pack(&profile.octets);
         let mut item = key(partition(shard_of(series)), series);
-        item.insert("state".to_owned(), AttributeValue::B(Blob::new(octets)));
-        item.insert("revision".to_owned(), number(found.map_or(0, |found| found + 1)));
+        item.insert(MODEL.to_owned(), octets(stored.model));
+        item.insert(RECENT.to_owned(), octets(stored.recent));
+        item.insert(REVISION.to_owned(), number(found.map_or(0, |found| found + 1)));
+        item.extend(stored.watch.map(|watch| (WATCH.to_owned(), text(watch))));
+        item.extend(stored.last_active.map(|bucket| (LAST_ACTIVE.to_owned(), number(u32::from(bucket)))));
         // What has an open incident stays until it is closed and somebody was told.
         if let Some(last_active) = state.last_active.filter(|_| !state.has_incident()) {
             let forgotten_at = last_active.plus(FORGOTTEN_AFTER).start_seconds();
             item.insert(EXPIRES_AT.to_owned(), number(forgotten_at + KEPT_FOR_SECONDS));
         }
-        Ok(item)
+        item
+    }
+
+    /// The profile, once it differs in many hours or would expire.
+    fn profile_item(&self) -> Option<Item> {
+        let packed = self.state.model.pack();
+        let now = self.state.model.last()?.start_seconds();
+        let is_fresh = now + PROFILE_RENEWED_BEFORE_SECONDS <= self.profile.expires_at_s;
+        if is_fresh && packed.changes(&self.profile.octets) <= MOST_CHANGES {
+            return None;
+        }
+        let mut item = key(partition(shard_of(self.series)), format!("{PROFILE}{}", self.series));
+        item.insert(MODEL.to_owned(), octets(packed.profile));
+        item.insert(EXPIRES_AT.to_owned(), number(now + PROFILE_KEPT_FOR_SECONDS));
+        Some(item)
     }
 }
 
-fn read_state(item: &Item) -> Option<(String, Loaded)> {
-    let series = read_text(item, SK)?;
-    let octets = item.get("state")?.as_b().ok()?;
-    let state = serde_json::from_slice(octets.as_ref()).unwrap_or_else(|error| {
-        tracing::error!(series, cause = %error, "a model cannot be read and begins anew");
-        SeriesState::default()
-    });
-    Some((series, Loaded { state, revision: read_number(item, "revision") }))
+fn octets(octets: Vec<u8>) -> AttributeValue {
+    AttributeValue::B(Blob::new(octets))
+}
+
+fn read_octets(item: &Item, name: &str) -> Option<Vec<u8>> {
+    item.get(name)?.as_b().ok().map(|octets| octets.as_ref().to_vec())
+}
+
+fn read_profile(item: &Item) -> StoredProfile {
+    StoredProfile {
+        octets: read_octets(item, MODEL).unwrap_or_default(),
+        expires_at_s: read_number(item, EXPIRES_AT).unwrap_or_default(),
+    }
+}
+
+fn read_state(series: &str, item: &Item, profile: StoredProfile) -> Loaded {
+    let revision = read_number(item, REVISION);
+    match state(item, &profile) {
+        Ok(state) => Loaded { state, revision, profile },
+        Err(error) => {
+            let cause: &dyn std::error::Error = &error;
+            tracing::error!(series, cause, "a model cannot be read and begins anew");
+            Loaded { revision, ..Loaded::default() }
+        }
+    }
+}
+
+fn state(item: &Item, profile: &StoredProfile) -> Result<SeriesState, StateError> {
+    if let Some(json) = read_octets(item, EARLIER) {
+        return SeriesState::of_earlier_version(&json);
+    }
+    let stored = Stored {
+        model: read_octets(item, MODEL).unwrap_or_default(),
+        recent: read_octets(item, RECENT).unwrap_or_default(),
+        last_active: read_number::<u32>(item, LAST_ACTIVE).and_then(|bucket| Bucket::try_from(bucket).ok()),
+        watch: read_text(item, WATCH),
+    };
+    SeriesState::unpack(stored, profile.octets.clone())
 }
 
 /// A failed condition, or another transaction that holds one of the items.

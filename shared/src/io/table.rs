@@ -19,6 +19,14 @@ pub struct Table {
     pub name: String,
 }
 
+/// How recent what is read has to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reading {
+    /// At half the price; what was written a second ago may be missing.
+    Eventual,
+    Consistent,
+}
+
 /// The table did not answer, or refused. The cause is for the log, never for a client.
 #[derive(Debug, thiserror::Error)]
 #[error("the table could not {asked}")]

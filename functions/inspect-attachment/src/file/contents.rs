@@ -12,7 +12,7 @@ use super::{Role, budget::Limit};
 pub(crate) struct Contents<'a> {
     pub(crate) remarks: Vec<Remark>,
     pub(crate) inner: Vec<Inner<'a>>,
-    /// Addresses as the file has them.
+    /// Addresses as the file has them: not normalised, and maybe no addresses at all.
     pub(crate) links: Vec<Link>,
 }
 

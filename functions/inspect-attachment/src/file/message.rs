@@ -30,7 +30,7 @@ pub(crate) fn read(message: &[u8], budget: &mut Budget) -> Contents<'static> {
 fn part(leaf: &Leaf<'_>, budget: &mut Budget, contents: &mut Contents<'static>) -> Result<(), Limit> {
     budget.take_entry()?;
     budget.take_octets(leaf.octets.len())?;
-    contents.links.extend(links_of(leaf));
+    contents.links.extend(links_of(leaf).links);
     contents.found(unread_text(leaf));
     contents.inner.push(Inner {
         declared: leaf.declared.to_owned(),

@@ -21,7 +21,7 @@ mod tnef;
 mod web;
 mod zip;
 
-use gatepost::content::link;
+use gatepost::content::link::Link;
 use gatepost::finding::{Finding, Severity};
 
 use self::{
@@ -29,6 +29,7 @@ use self::{
     contents::{Contents, Inner},
     kind::{Danger, Kind},
     name::{FileName, claimed_by_type},
+    web::Page,
     zip::Archive,
 };
 
@@ -63,13 +64,13 @@ pub struct File<'a> {
 #[derive(Debug, Default)]
 pub struct Inspected {
     pub findings: Vec<Finding>,
-    pub links: Vec<Link>,
+    pub links: Vec<FileLink>,
 }
 
-/// An address in a file, as the file has it: not normalised, and maybe no address at all.
+/// A link, and the file that it stands in.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Link {
-    pub link: link::Link,
+pub struct FileLink {
+    pub link: Link,
     pub location: String,
 }
 
@@ -109,8 +110,8 @@ impl Look<'_, '_> {
                 inspected.findings.push(Finding::new("type_mismatch", Severity::Review, detail).at(location));
             }
         }
-        let link = |link| Link { link, location: location.to_owned() };
-        inspected.links.extend(contents.links.into_iter().map(link));
+        let placed = |link| FileLink { link, location: location.to_owned() };
+        inspected.links.extend(contents.links.into_iter().map(placed));
         for (number, inner) in (1..).zip(contents.inner) {
             look_at_inner(&inner, number, location, depth + 1, budget, inspected);
         }
@@ -130,13 +131,22 @@ impl Look<'_, '_> {
 
     /// What the reader of its format finds.
     fn contents(&self, depth: usize, budget: &mut Budget) -> Contents<'_> {
-        let octets = self.file.content;
         // A page may hold a page, too, in a frame.
         if MAX_DEPTH + usize::from(!self.is_container()) < depth {
             let mut contents = Contents::default();
             contents.exceeded(Limit::Depth);
             return contents;
         }
+        let mut contents = self.contents_by_kind(budget);
+        // A browser opens a file by its name, whatever it holds.
+        if let Some(page) = self.page() {
+            page.read(self.file.content, &mut contents);
+        }
+        contents
+    }
+
+    fn contents_by_kind(&self, budget: &mut Budget) -> Contents<'_> {
+        let octets = self.file.content;
         let kind = if self.file.declared == "message/rfc822" { Some(Kind::Message) } else { self.kind };
         match kind {
             Some(Kind::Zip | Kind::JavaProgram | Kind::AndroidProgram) => zip_contents(octets, budget),
@@ -161,8 +171,7 @@ impl Look<'_, '_> {
             Some(Kind::Message) if self.is_mail() => message::read(octets, budget),
             None if self.is_zip_by_name() && zip::has_directory(octets) => zip_contents(octets, budget),
             None if office::flat::is_document(octets) => office::flat::read(octets),
-            Some(Kind::Svg | Kind::Html) | None if self.is_page() => web::read(self.kind, octets),
-            None if self.is_table() => table::read(octets),
+            None | Some(Kind::Html) if self.is_table() => table::read(octets),
             _ => Contents::default(),
         }
     }
@@ -208,11 +217,20 @@ impl Look<'_, '_> {
         )
     }
 
-    /// What a browser opens, by content or else by name. Mail programs run nothing in the text that they show.
-    fn is_page(&self) -> bool {
-        let by_name =
-            || self.file.names.iter().any(|name| name.ends_in(&["htm", "html", "xhtml", "shtml", "xht", "svg"]));
-        self.file.role == Role::Attachment && (self.kind.is_some() || by_name() || self.file.declared == "text/html")
+    /// How a browser opens it, by its name, its declared type or what it holds. Mail programs run nothing in the text that they
+    /// show.
+    fn page(&self) -> Option<Page> {
+        let is_named = |endings: &[&str]| self.file.names.iter().any(|name| name.ends_in(endings));
+        let is_declared = |types: &[&str]| types.contains(&self.file.declared);
+        let is_drawing = self.kind == Some(Kind::Svg) || is_named(&["svg"]) || is_declared(&["image/svg+xml"]);
+        let is_html = matches!(self.kind, Some(Kind::Html | Kind::Svg))
+            || is_named(&["htm", "html", "xhtml", "shtml", "xht", "svg"])
+            || is_declared(&["text/html"]);
+        let is_xml = is_drawing
+            || is_named(&["xml", "xsl", "xslt", "xhtml", "xht", "rss", "atom", "mml"])
+            || is_declared(&["application/xhtml+xml", "text/xml", "application/xml"]);
+        let is_opened = self.file.role == Role::Attachment && (is_html || is_xml);
+        is_opened.then_some(Page { is_html, is_xml, is_drawing })
     }
 
     fn is_table(&self) -> bool {

@@ -106,7 +106,7 @@ fn of_message(data: &[u8], budget: &mut Budget, contents: &mut Contents<'static>
     for property in properties(data) {
         match property.id {
             BODY => contents.links.extend(links_of_text(&property.text(), Place::Text)),
-            HTML => contents.links.extend(links_of_html(&text_of(property.value))),
+            HTML => contents.links.extend(links_of_html(&text_of(property.value)).links),
             COMPRESSED_RTF => {
                 let text = compressed_rtf::unpack(property.value, budget)?;
                 contents.append(rtf::read(&text, budget));

@@ -1,13 +1,16 @@
 //! HTML pages and SVG drawings that are opened from disk: what they build, ask for and lead to.
 
+use std::collections::HashSet;
+
+use gatepost::content::{
+    character_reference::resolved,
+    data_url::DataUrl,
+    link::links_of_markup,
+    markup::{Piece, Pieces, Reading, Tag, expanded, local},
+};
 use gatepost::finding::Severity;
 
-use super::{
-    contents::Contents,
-    kind::Kind,
-    markup::{Piece, Tag, address, pieces},
-    octets::text_of,
-};
+use super::{contents::Contents, octets::text_of};
 
 /// Letters in a row that only encoded octets have.
 const ENCODED_LETTERS: usize = 200;
@@ -29,51 +32,149 @@ struct Scripts {
     is_long: bool,
 }
 
-pub(crate) fn read(kind: Option<Kind>, octets: &[u8]) -> Contents<'static> {
-    let text = text_of(octets);
-    let (mut contents, mut scripts) = (Contents::default(), Scripts::default());
-    let mut is_data = false;
-    for piece in pieces(&text) {
-        match piece {
-            Piece::Script(script) if !is_data => scripts.note(script),
-            Piece::Script(_) => {}
-            Piece::Tag(tag) => {
-                is_data = tag.get("type").is_some_and(|kind| kind.contains("json") || kind.contains("template"));
-                judge_tag(&tag, is_data, &mut scripts, &mut contents);
-            }
-        }
-    }
-    scripts.judge(kind == Some(Kind::Svg), &mut contents);
-    contents
+/// How a file is opened that a browser opens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Page {
+    pub(crate) is_html: bool,
+    pub(crate) is_xml: bool,
+    /// It is a picture to whoever sends it on: scripts are never expected in it.
+    pub(crate) is_drawing: bool,
 }
 
-fn judge_tag(tag: &Tag<'_>, is_data: bool, scripts: &mut Scripts, contents: &mut Contents<'static>) {
-    match tag.name.as_str() {
-        "script" => scripts.has_script |= !is_data,
-        "input" if tag.get("type").is_some_and(|kind| kind.trim().eq_ignore_ascii_case("password")) => {
-            let detail = "the page asks for a password";
-            contents.remark("credential_form", Severity::Quarantine, detail);
+impl Page {
+    /// Reads it in every way in which a browser may read it.
+    pub(crate) fn read(self, octets: &[u8], contents: &mut Contents<'_>) {
+        let text = text_of(octets);
+        let mut reader = Reader::default();
+        if self.is_html {
+            reader.read(&text, &Reading::of_page(&text), contents);
         }
-        "meta" if tag.get("http-equiv").is_some_and(|name| name.trim().eq_ignore_ascii_case("refresh")) => {
-            refresh(tag.get("content").unwrap_or_default(), contents);
+        if self.is_xml && Reading::is_page_of_xml(&text) {
+            reader.read(&expanded(&text), &[Reading::Xml], contents);
         }
-        "a" if tag.get("download").is_some() => {
-            scripts.saves = true;
-            if address(tag.get("href").unwrap_or_default()).to_ascii_lowercase().starts_with("data:application/") {
-                smuggles(contents);
+        reader.scripts.judge(self.is_drawing, contents);
+    }
+}
+
+/// What the readings of one page have found together.
+#[derive(Debug, Default)]
+struct Reader {
+    scripts: Scripts,
+    /// Pages within the page that are handed on.
+    inner: HashSet<String>,
+}
+
+impl Reader {
+    fn read(&mut self, text: &str, readings: &[Reading], contents: &mut Contents<'_>) {
+        for reading in readings {
+            self.read_as(text, *reading, contents);
+        }
+        contents.links.extend(links_of_markup(text, readings).links);
+    }
+
+    fn read_as(&mut self, text: &str, reading: Reading, contents: &mut Contents<'_>) {
+        // A script within a drawing has its text in pieces.
+        let mut script: Option<String> = None;
+        for piece in Pieces::of(text, reading) {
+            match piece {
+                Piece::Open(tag) => {
+                    let is_script = tag.local_name() == "script" && !is_data(&tag);
+                    self.scripts.has_script |= is_script;
+                    self.judge(&tag, contents);
+                    if is_script && !tag.is_empty {
+                        script.get_or_insert_default();
+                    }
+                }
+                Piece::Text(text) => script.iter_mut().for_each(|script| script.push_str(&resolved(text))),
+                Piece::Raw("script", text) => script.iter_mut().for_each(|script| script.push_str(text)),
+                Piece::Close(name) if local(&name) == "script" => self.note(&mut script),
+                Piece::Raw(..) | Piece::Close(_) | Piece::Comment(_) => {}
             }
         }
-        _ => {}
+        self.note(&mut script);
     }
-    for (name, value) in tag.attributes() {
-        if name.len() > 2 && name.starts_with("on") {
-            scripts.has_script = true;
-            scripts.note(value);
-        } else if matches!(name, "href" | "src" | "action" | "formaction" | "data" | "srcdoc" | "background" | "poster")
-        {
-            target(name, value, scripts, contents);
+
+    fn note(&mut self, script: &mut Option<String>) {
+        if let Some(script) = script.take() {
+            self.scripts.note(&script);
         }
     }
+
+    fn judge(&mut self, tag: &Tag<'_>, contents: &mut Contents<'_>) {
+        if tag.is_cut {
+            let detail = "a tag of the page has more attributes than are read";
+            contents.remark("archive_limit_exceeded", Severity::Quarantine, detail);
+        }
+        let is = |name: &str, value: &str| {
+            tag.attribute(name).is_some_and(|written| written.trim().eq_ignore_ascii_case(value))
+        };
+        match tag.local_name() {
+            "input" if is("type", "password") => {
+                contents.remark("credential_form", Severity::Quarantine, "the page asks for a password");
+            }
+            "meta" if is("http-equiv", "refresh") => {
+                refresh(&tag.attribute("content").unwrap_or_default(), contents);
+            }
+            "a" if tag.attribute("download").is_some() => {
+                self.scripts.saves = true;
+                let target = address(&tag.local_attribute("href").unwrap_or_default()).to_ascii_lowercase();
+                if target.starts_with("data:application/") {
+                    smuggles(contents);
+                }
+            }
+            _ => {}
+        }
+        for (name, value) in tag.attributes() {
+            self.attribute(tag.local_name(), local(&name), &value, contents);
+        }
+    }
+
+    fn attribute(&mut self, element: &str, name: &str, value: &str, contents: &mut Contents<'_>) {
+        match name {
+            _ if 2 < name.len() && name.starts_with("on") => {
+                self.scripts.has_script = true;
+                self.scripts.note(value);
+            }
+            "srcdoc" => self.hand_on("srcdoc.html", value, || value.as_bytes().to_vec(), contents),
+            "href" | "src" | "action" | "formaction" | "data" | "background" | "poster" => {
+                self.target(element, value, contents);
+            }
+            // Drawings set the targets of their links by these.
+            "values" | "to" | "from" | "by" => value.split(';').for_each(|value| self.scripts.note_address(value)),
+            _ => {}
+        }
+    }
+
+    fn target(&mut self, element: &str, value: &str, contents: &mut Contents<'_>) {
+        self.scripts.note_address(value);
+        let lower: String = address(value).chars().take(40).collect::<String>().to_ascii_lowercase();
+        let is_active = ["data:text/html", "data:image/svg", "data:application/", "data:text/javascript"];
+        self.scripts.carries_octets |= is_active.iter().any(|kind| lower.starts_with(kind));
+        // A picture runs nothing.
+        let is_opened = matches!(element, "a" | "area" | "iframe" | "frame" | "object" | "embed" | "form" | "base");
+        if is_opened && let Some(data) = DataUrl::parse(value).filter(DataUrl::is_page) {
+            let name = if data.media_type.contains("svg") { "data.svg" } else { "data.html" };
+            self.hand_on(name, value, || data.octets, contents);
+        }
+    }
+
+    /// Another reading of the same page finds the same pages in it.
+    fn hand_on(&mut self, name: &str, value: &str, octets: impl FnOnce() -> Vec<u8>, contents: &mut Contents<'_>) {
+        if self.inner.insert(value.to_owned()) {
+            contents.file(name, octets());
+        }
+    }
+}
+
+/// What the element holds is for scripts to read, and no script.
+fn is_data(tag: &Tag<'_>) -> bool {
+    let kind = tag.attribute("type").unwrap_or_default().to_ascii_lowercase();
+    kind.contains("json") || kind.contains("template")
+}
+
+/// A value as a browser takes it for an address: without white space and control characters.
+fn address(value: &str) -> String {
+    value.chars().filter(|c| !c.is_control() && !c.is_whitespace()).collect()
 }
 
 fn smuggles(contents: &mut Contents<'_>) {
@@ -81,39 +182,28 @@ fn smuggles(contents: &mut Contents<'_>) {
     contents.remark("html_smuggling", Severity::Quarantine, detail);
 }
 
-fn target(name: &str, value: &str, scripts: &mut Scripts, contents: &mut Contents<'static>) {
-    let target = address(value);
-    let lower: String = target.chars().take(40).collect::<String>().to_ascii_lowercase();
-    if let Some(script) =
-        ["javascript:", "vbscript:"].into_iter().find_map(|scheme| lower.starts_with(scheme).then_some(value))
-    {
-        // What does nothing is no script.
-        let is_idle =
-            matches!(lower.as_str(), "javascript:" | "javascript:;" | "javascript:void(0)" | "javascript:void(0);");
-        if !is_idle {
-            scripts.has_script = true;
-            scripts.note(script);
-        }
-    } else if lower.starts_with("data:") {
-        let is_active = ["data:text/html", "data:image/svg", "data:application/", "data:text/javascript"];
-        scripts.carries_octets |= is_active.iter().any(|kind| lower.starts_with(kind));
-    } else if name == "srcdoc" {
-        contents.file("srcdoc.html", value.to_owned().into_bytes());
-    } else if !target.is_empty() && !target.starts_with('#') {
-        contents.link(target);
+/// `0; url=..`
+fn refresh(content: &str, contents: &mut Contents<'_>) {
+    if content.contains([';', ',']) {
+        let detail = "the page leads to another address as soon as it is opened";
+        contents.remark("page_redirect", Severity::Quarantine, detail);
     }
 }
 
-/// `0; url=..`
-fn refresh(content: &str, contents: &mut Contents<'static>) {
-    let Some((_, target)) = content.split_once([';', ',']) else { return };
-    let target = target.trim();
-    let target = target.split_once('=').map_or(target, |(_, target)| target).trim_matches(['"', '\'', ' ']);
-    contents.remark("page_redirect", Severity::Quarantine, "the page leads to another address as soon as it is opened");
-    contents.link(address(target));
-}
-
 impl Scripts {
+    /// What does nothing is no script.
+    fn note_address(&mut self, value: &str) {
+        let target = address(value);
+        let lower = target.get(..target.floor_char_boundary(40)).unwrap_or_default().to_ascii_lowercase();
+        let is_script = ["javascript:", "vbscript:"].iter().any(|scheme| lower.starts_with(scheme));
+        let is_idle =
+            matches!(lower.as_str(), "javascript:" | "javascript:;" | "javascript:void(0)" | "javascript:void(0);");
+        if is_script && !is_idle {
+            self.has_script = true;
+            self.note(value);
+        }
+    }
+
     fn note(&mut self, script: &str) {
         let compact: String = script.chars().filter(|c| !c.is_whitespace()).collect();
         let has = |words: &[&str]| words.iter().any(|word| compact.contains(word));
@@ -134,7 +224,7 @@ impl Scripts {
         self.carries_octets |= has_encoded_octets(&compact);
     }
 
-    fn judge(&self, is_drawing: bool, contents: &mut Contents<'static>) {
+    fn judge(&self, is_drawing: bool, contents: &mut Contents<'_>) {
         if !self.has_script {
             return;
         }

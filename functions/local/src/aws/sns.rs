@@ -84,6 +84,12 @@ impl Sns {
     pub fn published(&self) -> Vec<Published> {
         locked(&self.topic).kept.iter().cloned().collect()
     }
+
+    /// The newest of them, newest first.
+    #[must_use]
+    pub fn latest(&self, most: usize) -> Vec<Published> {
+        locked(&self.topic).kept.iter().rev().take(most).cloned().collect()
+    }
 }
 
 async fn answer(State(topic): State<Arc<Mutex<Topic>>>, body: Bytes) -> Response {

@@ -4,7 +4,7 @@ use gatepost::anomaly::{
     AlertEvent, Announced, Explained, Incident, Judgement, Measure, Model, Observation, State, Watch, step,
 };
 use gatepost::bucket::Bucket;
-use jiff::Timestamp;
+use gatepost::local_time::minutes_ahead;
 use jiff::tz::TimeZone;
 
 use super::chart::Chart;
@@ -141,9 +141,4 @@ impl<'a> Replay<'a> {
 /// `2014-02-14 14:30:00` as `2014-02-14T14:30`.
 fn minute(time: &str) -> String {
     time.replacen(' ', "T", 1).chars().take(16).collect()
-}
-
-fn minutes_ahead(zone: &TimeZone, bucket: Bucket) -> i32 {
-    let start = i64::try_from(bucket.start_seconds()).ok().and_then(|seconds| Timestamp::from_second(seconds).ok());
-    start.map_or(0, |start| zone.to_offset(start).seconds() / 60)
 }

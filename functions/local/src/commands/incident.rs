@@ -12,7 +12,7 @@ use super::{
     CommandError,
     target::{CALL, Target},
 };
-use crate::aws::clients;
+use crate::{aws::clients, page::incident_key};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -29,10 +29,10 @@ pub struct Args {
 }
 
 pub(super) async fn run(args: Args) -> Result<(), CommandError> {
-    let name = args.key.strip_prefix(PAGES).and_then(|name| name.strip_suffix(".html")).filter(|name| is_plain(name));
+    let name = args.key.strip_prefix(PAGES).filter(|name| incident_key(name).is_some());
     let name = name.ok_or("that is no key of an incident page")?;
     let page = pages(&args.target).await?.fetch_key(&args.key).await?;
-    let file = args.output.or_else(|| args.open.then(|| std::env::temp_dir().join(format!("{name}.html"))));
+    let file = args.output.or_else(|| args.open.then(|| std::env::temp_dir().join(name)));
     let Some(file) = file else { return Ok(std::io::stdout().lock().write_all(&page)?) };
     std::fs::write(&file, page)?;
     if args.open {
@@ -45,11 +45,6 @@ pub(super) async fn run(args: Args) -> Result<(), CommandError> {
         };
     }
     Ok(())
-}
-
-/// It becomes a file name.
-fn is_plain(name: &str) -> bool {
-    !name.is_empty() && name.len() <= 64 && name.bytes().all(|octet| octet.is_ascii_alphanumeric() || octet == b'-')
 }
 
 async fn pages(target: &Target) -> Result<Messages, CommandError> {

@@ -50,7 +50,7 @@ pub(super) async fn run(args: Args) -> Result<(), CommandError> {
     let address = listener.local_addr()?;
     let stack = Stack::start(&options(args)).await?;
     announce(address, &stack)?;
-    Ok(axum::serve(listener, front::router(Arc::new(stack))).await?)
+    Ok(axum::serve(listener, front::router(Arc::new(stack), address)).await?)
 }
 
 fn options(args: Args) -> StackOptions {

@@ -20,6 +20,7 @@ use gatepost::{
         series_state::Models,
         table::Table,
     },
+    local_time::Clocks,
 };
 use gatepost_anomaly_scan::Scanner;
 use rustix::time::{ClockId, clock_gettime};
@@ -152,6 +153,7 @@ fn scanner(endpoints: &Endpoints, meter: &Meter) -> Scanner {
         messages: Messages { client: clients.s3, bucket: BUCKET.to_owned() },
         ledger: Ledger { table },
         verifier: Function { client: clients.lambda, name: "verify-inbound".to_owned() },
+        clocks: Clocks::default(),
     }
 }
 

@@ -44,9 +44,9 @@ impl Drift {
         self.moments[1]
     }
 
-    /// The values that lie so many deviations below and above the mean.
-    pub(in crate::anomaly) fn bounds(&self, [below, above]: [f32; 2]) -> [f32; 2] {
-        [self.expected() - below * self.deviation(), self.expected() + above * self.deviation()]
+    /// The values that lie so many deviations below and above the expected one.
+    pub(in crate::anomaly) fn bounds(&self, expected: f32, [below, above]: [f32; 2]) -> [f32; 2] {
+        [expected - below * self.deviation(), expected + above * self.deviation()]
     }
 
     fn deviation(&self) -> f32 {

@@ -60,7 +60,7 @@ fn kept(buckets: u32) -> [f32; 4] {
 
 /// Learns one more value into a decaying sum.
 fn blend(sum: &mut f32, value: f32) {
-    *sum += value - *sum / SLOW;
+    *sum += value - *sum * (1.0 / SLOW);
 }
 
 /// The natural logarithm of a normal positive number, to within rounding, without a branch: several at once take the time of
@@ -71,7 +71,7 @@ fn ln(x: f32) -> f32 {
     let mantissa = f32::from_bits(x.to_bits().wrapping_sub((exponent << 23).cast_unsigned()));
     let s = (mantissa - 1.0) / (mantissa + 1.0);
     let square = s * s;
-    let series = 1.0 + square * (1.0 / 3.0 + square * (1.0 / 5.0 + square * (1.0 / 7.0 + square / 9.0)));
+    let series = 1.0 + square * (1.0 / 3.0 + square * (1.0 / 5.0 + square * (1.0 / 7.0 + square * (1.0 / 9.0))));
     whole(exponent) * LN_2 + 2.0 * s * series
 }
 

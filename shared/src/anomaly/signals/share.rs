@@ -25,8 +25,9 @@ impl Share {
     }
 
     /// Distances from the usual share, in standard deviations of a binomial count.
-    pub(in crate::anomaly) fn observe(&mut self, elapsed: u32, part: f32, whole: f32) -> [f32; 4] {
-        let (part, usual) = (part.min(whole), self.share());
+    /// `usual` is [`Share::share`].
+    pub(in crate::anomaly) fn observe(&mut self, elapsed: u32, part: f32, whole: f32, usual: f32) -> [f32; 4] {
+        let part = part.min(whole);
         let expected = usual * whole;
         let far = FAR * (expected * (1.0 - usual) + 1.0).sqrt();
         self.part.take(elapsed, part, part.min(expected + far).max(expected - far));
@@ -80,12 +81,12 @@ mod tests {
     fn a_share_is_as_far_off_as_its_binomial_noise_says() {
         let mut share = Share::new();
         (0..5000).for_each(|_| share.learn(10.0, 100.0, 1.0));
-        let [now, ..] = share.observe(1, 10.0, 100.0);
+        let [now, ..] = share.observe(1, 10.0, 100.0, share.share());
         assert_close(now, 0.0, "the usual tenth");
         assert_close(share.share() * 100.0, 10.0, "of 100");
         // Sixteen of a hundred are two standard deviations (3) above ten.
-        assert!((1.7..2.1).contains(&share.observe(1, 16.0, 100.0)[0]));
+        assert!((1.7..2.1).contains(&share.observe(1, 16.0, 100.0, share.share())[0]));
         // One of one proves little.
-        assert!(share.observe(1, 1.0, 1.0)[0] < 1.5);
+        assert!(share.observe(1, 1.0, 1.0, share.share())[0] < 1.5);
     }
 }

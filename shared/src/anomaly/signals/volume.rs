@@ -44,19 +44,18 @@ impl Volume {
     /// Distances of the windows that end with this bucket.
     pub(in crate::anomaly) fn observe(&mut self, elapsed: u32, total: f32, expected: f32) -> Seen {
         let dispersions = self.dispersions();
-        let off = distance(total, expected, dispersions[0]);
+        let units = dispersions.map(unit);
+        let off = distance(total, expected, dispersions[0], units[0]);
         let clipped = no_further_than(FAR, off, total, expected, dispersions[0]);
         self.observed.take(elapsed, total, clipped);
         self.expected.take(elapsed, expected, expected);
         let recent = self.recent();
-        let mut distances = [off; 7];
-        for scale in 1..4 {
-            distances[scale] = distance(self.observed.0[scale], self.expected.0[scale], dispersions[scale]);
-        }
-        for scale in 0..3 {
-            distances[4 + scale] =
-                distance(self.observed.0[scale], self.expected.0[scale] * recent, dispersions[scale]);
-        }
+        // Four at a time, also where one of them is known already or not asked for: it costs nothing.
+        let from_profile = distances(&self.observed.0, &self.expected.0, &dispersions, &units);
+        let of_late = distances(&self.observed.0, &self.expected.0.map(|usual| usual * recent), &dispersions, &units);
+        let [_, quarter, hour, long] = from_profile;
+        let [now, late_quarter, late_hour, _] = of_late;
+        let distances = [off, quarter, hour, long, now, late_quarter, late_hour];
         Seen { total, expected, dispersions, clipped, distances }
     }
 
@@ -66,7 +65,7 @@ impl Volume {
         let learned = no_further_than(reach, off, total, expected, dispersions[0]);
         // One event is assumed in both, so that the ratio of a silent series is one.
         for (sum, value) in self.local.iter_mut().zip([learned, expected]) {
-            *sum += value + 1.0 / LOCAL - *sum / LOCAL;
+            *sum += value + 1.0 / LOCAL - *sum * (1.0 / LOCAL);
         }
         self.learn_noise(&dispersions, reach);
         learned
@@ -78,8 +77,8 @@ impl Volume {
             let (seen, usual) = (self.observed.0[scale], self.expected.0[scale]);
             let limit = reach * (usual + dispersions[scale] * usual * usual).sqrt() + 1.0;
             let off = within(seen - usual, -limit, limit);
-            excess[scale] += (off * off - usual).max(-usual * usual) - excess[scale] / SLOW;
-            square[scale] += usual * usual - square[scale] / SLOW;
+            excess[scale] += (off * off - usual).max(-usual * usual) - excess[scale] * (1.0 / SLOW);
+            square[scale] += usual * usual - square[scale] * (1.0 / SLOW);
         }
     }
 
@@ -115,17 +114,26 @@ fn no_further_than(reach: f32, off: f32, total: f32, expected: f32, dispersion: 
 }
 
 /// The difference of two stabilised counts, with one logarithm for both.
-fn distance(seen: f32, usual: f32, dispersion: f32) -> f32 {
+fn distance(seen: f32, usual: f32, dispersion: f32, unit: f32) -> f32 {
     let grown = |count: f32| {
         let square = dispersion * (count.max(0.0) + 0.375);
         square.sqrt() + (square + 1.0).sqrt()
     };
-    2.0 / dispersion.sqrt() * ln(grown(seen) / grown(usual))
+    unit * ln(grown(seen) / grown(usual))
+}
+
+fn distances(seen: &[f32; 4], usual: &[f32; 4], dispersions: &[f32; 4], units: &[f32; 4]) -> [f32; 4] {
+    std::array::from_fn(|scale| distance(seen[scale], usual[scale], dispersions[scale], units[scale]))
+}
+
+/// What a stabilised count has to be multiplied with so that its noise is one.
+fn unit(dispersion: f32) -> f32 {
+    2.0 / dispersion.sqrt()
 }
 
 /// Makes the noise of a negative binomial count about one: a square root for small counts, a logarithm for large ones.
 fn stabilised(count: f32, dispersion: f32) -> f32 {
-    2.0 / dispersion.sqrt() * (dispersion * (count.max(0.0) + 0.375)).sqrt().asinh()
+    unit(dispersion) * (dispersion * (count.max(0.0) + 0.375)).sqrt().asinh()
 }
 
 fn unstabilised(value: f32, dispersion: f32) -> f32 {
@@ -148,7 +156,11 @@ mod tests {
                 count / (count + 1.0),
                 "undone",
             );
-            assert_close(distance(count, 10.0, dispersion), value - stabilised(10.0, dispersion), "distance");
+            assert_close(
+                distance(count, 10.0, dispersion, unit(dispersion)),
+                value - stabilised(10.0, dispersion),
+                "distance",
+            );
         }
     }
 

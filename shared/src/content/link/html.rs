@@ -1,8 +1,10 @@
 //! Links in HTML: attributes, forms, refreshes, style sheets, and what hides in comments.
 
+use std::collections::HashSet;
+
 use super::{
-    super::markup::{Piece, Pieces, Tag},
-    Asks, Link, MAX_LINKS, MAX_SHOWN_CHARACTERS, MAX_TARGET_OCTETS, Place, links_of_text,
+    super::markup::{Piece, Pieces, Reading, Tag},
+    Asks, Link, MAX_LINKS, MAX_SHOWN_CHARACTERS, MAX_TARGET_OCTETS, Place, Read, links_of_text,
 };
 use crate::content::character_reference::resolved;
 
@@ -10,39 +12,57 @@ use crate::content::character_reference::resolved;
 const RESOURCES: [&str; 10] =
     ["src", "background", "poster", "data", "dynsrc", "lowsrc", "codebase", "classid", "code", "archive"];
 
-/// All links of a document, each at most as often as it occurs. Linear; at most one more than [`MAX_LINKS`].
+/// All links of a letter. Linear; of each way in which it may be read at most one more than [`MAX_LINKS`].
 #[must_use]
-pub fn links_of_html(html: &str) -> Vec<Link> {
-    let mut document = Document::default();
-    document.read(html, Depth::Document);
-    document.end_anchor();
-    document.end_form();
-    document.links
+pub fn links_of_html(html: &str) -> Read {
+    links_of_markup(html, &Reading::of_mail(html))
+}
+
+/// The links that any of the readings finds, each at most as often as one of them does.
+#[must_use]
+pub fn links_of_markup(text: &str, readings: &[Reading]) -> Read {
+    let mut found = Read::default();
+    for reading in readings {
+        let mut document = Document::new(*reading);
+        document.read(text, Depth::Document);
+        document.end_anchor();
+        document.end_form();
+        found.is_cut |= document.is_cut;
+        let known: HashSet<Link> = found.links.iter().cloned().collect();
+        found.links.extend(document.links.into_iter().filter(|link| !known.contains(link)));
+    }
+    found
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Depth {
     Document,
-    /// Outlook reads conditional comments as markup, so links in comments count; comments in comments do not.
-    Comment,
+    /// Outlook reads conditional comments as markup, so links in comments count, and a frame may hold a page; comments in
+    /// comments and frames in frames do not count.
+    Within,
 }
 
-#[derive(Default)]
 struct Document {
+    reading: Reading,
     links: Vec<Link>,
+    is_cut: bool,
     anchor: Option<Link>,
     form: Option<(String, Asks)>,
     base: Option<String>,
 }
 
 impl Document {
+    fn new(reading: Reading) -> Self {
+        Self { reading, links: Vec::new(), is_cut: false, anchor: None, form: None, base: None }
+    }
+
     fn read(&mut self, html: &str, depth: Depth) {
-        for piece in Pieces::of(html) {
+        for piece in Pieces::of(html, self.reading) {
             if MAX_LINKS < self.links.len() {
                 return;
             }
             match piece {
-                Piece::Open(tag) => self.open(&tag),
+                Piece::Open(tag) => self.open(&tag, depth),
                 Piece::Close(name) if name == "a" => self.end_anchor(),
                 Piece::Close(name) if name == "form" => self.end_form(),
                 Piece::Close(_) => {}
@@ -50,13 +70,14 @@ impl Document {
                 Piece::Raw("style", text) => self.style(text),
                 Piece::Raw("title", _) => {}
                 Piece::Raw(_, text) => self.links.extend(links_of_text(text, Place::Text)),
-                Piece::Comment(text) if depth == Depth::Document => self.read(text, Depth::Comment),
+                Piece::Comment(text) if depth == Depth::Document => self.read(text, Depth::Within),
                 Piece::Comment(_) => {}
             }
         }
     }
 
-    fn open(&mut self, tag: &Tag<'_>) {
+    fn open(&mut self, tag: &Tag<'_>, depth: Depth) {
+        self.is_cut |= tag.is_cut;
         match tag.name.as_str() {
             "a" => {
                 self.end_anchor();
@@ -72,11 +93,11 @@ impl Document {
             _ => {}
         }
         for (name, value) in tag.attributes() {
-            self.attribute(&tag.name, &name, &value);
+            self.attribute(&tag.name, &name, &value, depth);
         }
     }
 
-    fn attribute(&mut self, element: &str, name: &str, value: &str) {
+    fn attribute(&mut self, element: &str, name: &str, value: &str, depth: Depth) {
         match name {
             "href" | "xlink:href" if element == "link" => self.push(value, Place::Resource),
             "href" | "xlink:href" if !matches!(element, "a" | "base") => self.push(value, Place::Anchor),
@@ -87,6 +108,7 @@ impl Document {
                 candidates.for_each(|target| self.push(target, Place::Resource));
             }
             "style" => self.style(value),
+            "srcdoc" if depth == Depth::Document => self.read(value, Depth::Within),
             _ if RESOURCES.contains(&name) => {
                 let is_frame = matches!(element, "iframe" | "frame" | "embed" | "object");
                 let place = if is_frame { Place::Frame } else { Place::Resource };
@@ -179,7 +201,7 @@ mod tests {
     use super::*;
 
     fn links(html: &str) -> Vec<(Place, String, String)> {
-        links_of_html(html).into_iter().map(|link| (link.place, link.target, link.shown)).collect()
+        links_of_html(html).links.into_iter().map(|link| (link.place, link.target, link.shown)).collect()
     }
 
     fn found(html: &str) -> Vec<(Place, String)> {
@@ -206,6 +228,11 @@ mod tests {
                 vec![(Resource, "http://b.example"), (Resource, "http://a.example")],
             ),
             ("<iframe src=http://a.example></iframe>", vec![(Frame, "http://a.example")]),
+            ("<svg><style><a href=http://a.example>", vec![(Anchor, "http://a.example")]),
+            ("<svg><style/><a href=http://a.example></style></svg>", vec![(Anchor, "http://a.example")]),
+            ("<select><style><a href=http://a.example></style>", vec![(Anchor, "http://a.example")]),
+            ("<iframe srcdoc='<a href=http://a.example>'></iframe>", vec![(Anchor, "http://a.example")]),
+            ("<noscript><a href=http://a.example>", vec![(Anchor, "http://a.example")]),
             ("<META HTTP-EQUIV=Refresh CONTENT=\"0; URL='http://a.example'\">", vec![(Refresh, "http://a.example")]),
             ("<meta http-equiv=refresh content=5>", vec![]),
             (
@@ -238,6 +265,6 @@ mod tests {
     #[test]
     fn no_more_links_are_read_than_the_limit() {
         let html = "<a href=http://a.example></a>".repeat(MAX_LINKS + 100);
-        assert_eq!(links_of_html(&html).len(), MAX_LINKS + 1);
+        assert_eq!(links_of_html(&html).links.len(), MAX_LINKS + 1);
     }
 }

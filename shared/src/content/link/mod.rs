@@ -2,6 +2,7 @@
 
 mod html;
 mod judgement;
+mod rewriter;
 mod script;
 mod services;
 mod shown;
@@ -9,7 +10,7 @@ mod target;
 mod text;
 
 pub use self::{
-    html::links_of_html,
+    html::{links_of_html, links_of_markup},
     judgement::{Judgement, Linked, judge},
     target::{Address, Target},
     text::{links_of_calendar, links_of_text},
@@ -32,6 +33,14 @@ pub struct Link {
     /// What the reader sees in its place, when that is a text.
     pub shown: String,
     pub place: Place,
+}
+
+/// The links of a text.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Read {
+    pub links: Vec<Link>,
+    /// A tag has more attributes than are read of one.
+    pub is_cut: bool,
 }
 
 /// What makes a program follow a link.

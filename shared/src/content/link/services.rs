@@ -1,4 +1,4 @@
-//! Services that lead elsewhere: shorteners, redirectors, and those that count clicks for honest senders.
+//! Services that lead elsewhere: shorteners, redirectors, those that count clicks for honest senders, those that check links.
 
 use std::{collections::HashMap, sync::LazyLock};
 
@@ -22,8 +22,10 @@ pub(super) enum Service {
     Shortener,
     /// Leads wherever its address says: from this path, to the value of this parameter.
     Redirector { path: &'static str, parameter: &'static str },
-    /// Counts clicks for many senders, or checks links for the receiver.
+    /// Counts clicks for many senders.
     Tracker,
+    /// Checks links for the receiver: what is meant is the address within.
+    Rewriter,
     /// Shows what anybody puts there, or tunnels to anybody's machine, under a name that filters trust.
     Hosting,
 }
@@ -38,7 +40,7 @@ pub(super) fn service(address: &Address) -> Option<Service> {
         Service::Redirector { path, parameter } => {
             address.url.path().starts_with(path) && (*parameter == "*" || has_parameter(address, parameter))
         }
-        Service::Tracker | Service::Hosting => true,
+        Service::Tracker | Service::Rewriter | Service::Hosting => true,
     })
 }
 
@@ -53,6 +55,7 @@ fn read(line: &'static str) -> Option<(&'static str, Service)> {
         "shortener" => Service::Shortener,
         "redirector" => Service::Redirector { path: words.next()?, parameter: words.next()? },
         "tracker" => Service::Tracker,
+        "rewriter" => Service::Rewriter,
         "hosting" => Service::Hosting,
         _ => return None,
     };
@@ -81,6 +84,7 @@ mod tests {
         assert_eq!(service("https://bit.ly/abc"), Some(Service::Shortener));
         assert_eq!(service("https://bit.ly/"), None);
         assert_eq!(service("https://u1.ct.sendgrid.net/ls/click?upn=1"), Some(Service::Tracker));
+        assert_eq!(service("https://de01.safelinks.protection.outlook.com/?url=a"), Some(Service::Rewriter));
         assert!(redirects(service("https://www.google.com/url?q=https://a.example")));
         assert_eq!(service("https://www.google.com/search?q=a.example"), None);
         assert_eq!(service("https://notbit.ly/abc"), None);

@@ -21,6 +21,9 @@ pub(super) enum Looks {
     LikeAddress,
 }
 
+/// Characters of a text around an address in which the address is what the reader goes by.
+const SENTENCE: usize = 120;
+
 /// Longer texts are sentences in which an address may occur.
 const MOST_CHARACTERS: usize = 200;
 
@@ -28,20 +31,38 @@ const MOST_CHARACTERS: usize = 200;
 const FILE_ENDS: [&str; 16] =
     ["md", "rs", "py", "pl", "sh", "zip", "mov", "ps", "cc", "so", "tf", "ai", "app", "java", "id", "net"];
 
-/// The host that a text shows, if all of the text is an address or a host.
+/// The host that a text shows: all of the text is an address or a host, or a short text has one address in it.
 pub(super) fn shown(text: &str) -> Option<Shown> {
     let visible: String = text.chars().filter(|c| !is_invisible(*c)).collect();
+    let has_invisible = text.trim().contains(is_invisible);
+    let shown = by_word(&visible).or_else(|| by_sentence(&visible));
+    shown.map(|(host, looks)| Shown { host, looks, has_invisible })
+}
+
+/// `Visit https://www.example.com/login now`
+fn by_sentence(text: &str) -> Option<(String, Looks)> {
+    let is_short = text.trim().chars().take(SENTENCE + 1).count() <= SENTENCE;
+    let links = if is_short { links_of_text(text, Place::Text) } else { Vec::new() };
+    let [link] = links.as_slice() else { return None };
+    let host = host_of(&link.target).filter(|host| has_name(host))?;
+    Some((host, Looks::LikeAddress))
+}
+
+fn has_name(host: &str) -> bool {
+    let is_known = psl::suffix(host.as_bytes()).is_some_and(|suffix| suffix.is_known());
+    host.contains('.') && (is_known || is_reserved(host))
+}
+
+fn by_word(visible: &str) -> Option<(String, Looks)> {
     let word = visible.trim().trim_matches(['<', '>', '(', ')', '[', ']', '"', '\'', '\u{ab}', '\u{bb}']).trim();
     if word.is_empty() || MOST_CHARACTERS < word.len() || word.contains(char::is_whitespace) || word.contains('@') {
         return None;
     }
-    let has_invisible = text.trim().contains(is_invisible);
     let (host, looks) = match links_of_text(word, Place::Text).into_iter().next() {
         Some(link) => (host_of(&link.target)?, Looks::LikeAddress),
         None => bare_host(word)?,
     };
-    let has_name = psl::suffix(host.as_bytes()).is_some_and(|suffix| suffix.is_known()) || is_reserved(&host);
-    (has_name && host.contains('.')).then_some(Shown { host, looks, has_invisible })
+    has_name(&host).then_some((host, looks))
 }
 
 fn host_of(target: &str) -> Option<String> {
@@ -106,7 +127,9 @@ mod tests {
             ("README.md", None),
             ("report.pdf", None),
             ("ASP.NET", None),
-            ("see https://a.example for more", None),
+            ("see https://a.example for more", Some(("a.example", LikeAddress))),
+            ("see https://a.example and https://b.example", None),
+            ("mail ann@a.example about it", None),
             ("e.g", None),
             ("3.14", None),
             ("", None),

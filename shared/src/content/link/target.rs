@@ -108,23 +108,6 @@ impl Address {
         let decoded = percent_decoded(self.written_host.as_bytes());
         String::from_utf8_lossy(&decoded).contains(is_invisible)
     }
-
-    /// The address within the address, if a parameter or the path has one: that of a redirection. At most one level, and the
-    /// first one found.
-    #[must_use]
-    pub fn embedded(&self) -> Option<String> {
-        let mut values = self.url.query_pairs().map(|(_, value)| value.into_owned());
-        values.find(|value| is_web_address(value)).or_else(|| {
-            let path = String::from_utf8_lossy(&percent_decoded(self.url.path().as_bytes())).into_owned();
-            let starts = ["http://", "https://"].iter().filter_map(|scheme| path.find(scheme));
-            path.get(starts.min()?..).map(str::to_owned)
-        })
-    }
-}
-
-fn is_web_address(text: &str) -> bool {
-    let lower = text.get(..8).unwrap_or(text).to_ascii_lowercase();
-    lower.starts_with("http://") || lower.starts_with("https://") || (text.starts_with("//") && 4 < text.len())
 }
 
 /// `letter *( letter / digit / "+" / "-" / "." ) ":"` (RFC 3986 §3.1).
@@ -233,18 +216,6 @@ mod tests {
             ("mailto:a@b.example", Target::Other { scheme: "mailto".to_owned(), rest: "a@b.example".to_owned() }),
         ] {
             assert_eq!(Target::parse(written), expected, "{written}");
-        }
-    }
-
-    #[test]
-    fn an_address_in_an_address_is_found() {
-        for (written, expected) in [
-            ("https://a.example/?u=https%3A%2F%2Fb.example%2F", Some("https://b.example/")),
-            ("https://a.example/r/https://b.example/c", Some("https://b.example/c")),
-            ("https://a.example/?u=//b.example", Some("//b.example")),
-            ("https://a.example/?u=b.example", None),
-        ] {
-            assert_eq!(address(written).embedded().as_deref(), expected, "{written}");
         }
     }
 

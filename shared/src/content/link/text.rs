@@ -40,7 +40,7 @@ pub fn links_of_calendar(text: &str) -> Vec<Link> {
     for line in unescaped.lines() {
         // `X-ALT-DESC;FMTTYPE=text/html:<html>..`: Outlook shows it instead of the description.
         if line.get(..10).is_some_and(|name| name.eq_ignore_ascii_case("X-ALT-DESC")) {
-            links.extend(super::links_of_html(line));
+            links.extend(super::links_of_html(line).links);
         }
     }
     links

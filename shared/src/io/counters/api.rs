@@ -340,7 +340,9 @@ mod tests {
         for n in 0..MOST_SERIES * 40 {
             let series = format!("password_reset/token:01234567:{n:0>64}");
             let series = series.as_str();
-            Channel::ALL.into_iter().for_each(|channel| pending.counts(series).count(channel));
+            let of_mail = [Channel::Deliver, Channel::Defer, Channel::Quarantine, Channel::SpfFail, Channel::DkimFail];
+            let channels = Channel::ALL.into_iter().filter(|it| !of_mail.contains(it) && *it != Channel::Uninspected);
+            channels.for_each(|channel| pending.counts(series).count(channel));
             if let Some([domains, networks]) = pending.crowds_of(series) {
                 for m in 0..2_000_u64 {
                     let hash = m.wrapping_mul(0x9e37_79b9_7f4a_7c15);

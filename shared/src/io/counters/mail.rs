@@ -12,7 +12,7 @@ use aws_sdk_dynamodb::{
 
 use super::{FROM, Lane, OVERFLOW_SERIES, SEEN, attribute, expires_at_s, partition, sort_key};
 use crate::{
-    activity::Channel,
+    activity::{Channel, part::SENDER, series as named},
     api_key::HashSecret,
     bucket::Bucket,
     crowd::Sketch,
@@ -38,6 +38,11 @@ const MOST_NAME_OCTETS: usize = 8 * 1024;
 /// Sender domains whose frequency is watched.
 const WATCHED_SENDERS: usize = 4_096;
 
+/// Sender domains in one item that are series of their own; those that come often.
+const MOST_SENDER_SERIES: usize = 20;
+/// What is counted of them.
+const OF_SENDERS: [Channel; 4] = [Channel::Total, Channel::AuthFail, Channel::SpfFail, Channel::DkimFail];
+
 /// Names the item that one instance of verify-inbound adds to, and bounds what is in it.
 pub struct MailCounters {
     table: String,
@@ -55,6 +60,8 @@ struct Known {
     sketches: HashSet<String>,
     names: HashSet<String>,
     name_octets: usize,
+    sender_series: HashSet<String>,
+    /// Stays from bucket to bucket.
     watched: HashMap<String, u32>,
 }
 
@@ -86,8 +93,13 @@ impl MailCounters {
         if let Some(sender) = sender {
             let hash = self.hasher.hash(sender);
             let name = attribute(series, &format!("{FROM}{sender}"));
-            if known.is_counted_by_name(sender, &name) {
+            let comes_often = known.comes_often(sender);
+            if known.is_counted_by_name(&name, comes_often) {
                 additions.add(name, number(1));
+            }
+            if known.is_series(sender, comes_often) {
+                let of_sender = channels.iter().filter(|channel| OF_SENDERS.contains(channel));
+                of_sender.for_each(|it| additions.add(attribute(&named(SENDER, sender), it.as_str()), number(1)));
             }
             if known.is_new(series, hash) {
                 additions.add(attribute(series, SEEN), AttributeValue::Ns(vec![Sketch::member(hash).to_string()]));
@@ -100,7 +112,7 @@ impl MailCounters {
 impl Known {
     fn turn_to(&mut self, bucket: Bucket) {
         if self.bucket != Some(bucket) {
-            *self = Self { bucket: Some(bucket), ..Self::default() };
+            *self = Self { bucket: Some(bucket), watched: std::mem::take(&mut self.watched), ..Self::default() };
         }
     }
 
@@ -123,11 +135,22 @@ impl Known {
         self.series.get_mut(series).is_some_and(|sketch| sketch.add(hash))
     }
 
-    fn is_counted_by_name(&mut self, sender: &str, name: &str) -> bool {
+    fn is_series(&mut self, sender: &str, comes_often: bool) -> bool {
+        if self.sender_series.contains(sender) {
+            return true;
+        }
+        let has_room = comes_often && self.sender_series.len() < MOST_SENDER_SERIES;
+        if has_room {
+            self.sender_series.insert(sender.to_owned());
+        }
+        has_room
+    }
+
+    fn is_counted_by_name(&mut self, name: &str, comes_often: bool) -> bool {
         if self.names.contains(name) {
             return true;
         }
-        let room = if self.comes_often(sender) { MOST_NAMES + MOST_FREQUENT_NAMES } else { MOST_NAMES };
+        let room = if comes_often { MOST_NAMES + MOST_FREQUENT_NAMES } else { MOST_NAMES };
         let has_room = self.names.len() < room && self.name_octets + name.len() <= MOST_NAME_OCTETS;
         if has_room {
             self.name_octets += name.len();
@@ -200,6 +223,24 @@ mod tests {
     }
 
     #[test]
+    fn a_sender_that_comes_often_is_a_series_of_its_own_from_one_bucket_to_the_next() {
+        let counters = MailCounters::new("table".to_owned(), "one");
+        let mut bucket = Bucket::parse("2026-11-23T02:10").expect("a time");
+        let channels = [Channel::Total, Channel::SpfFail, Channel::Quarantine];
+        let add = |bucket| {
+            let item = counters.addition("inbound/x", &channels, Some("a.example"), bucket).expect("valid");
+            names_in(&item).iter().filter(|name| name.starts_with("sender/")).map(ToString::to_string).collect()
+        };
+        let mut seen: Vec<Vec<String>> = Vec::new();
+        for _ in 0..9 {
+            seen.push(add(bucket));
+            bucket = bucket.next();
+        }
+        assert!(seen[..7].iter().all(Vec::is_empty), "{seen:?}");
+        assert!(seen[7..].iter().all(|names| names == &["sender/a.example|spf_fail", "sender/a.example|total"]));
+    }
+
+    #[test]
     fn strangers_cannot_make_the_item_grow_beyond_what_a_transaction_takes() {
         let counters = MailCounters::new("table".to_owned(), "one");
         let bucket = Bucket::parse("2026-11-23T02:10").expect("a time");
@@ -222,9 +263,13 @@ mod tests {
     #[test]
     fn who_writes_often_is_counted_by_name_though_others_came_first() {
         let mut known = Known::default();
-        let counted = (0..100_000).filter(|n| known.is_counted_by_name(&format!("{n}"), &format!("{n}"))).count();
+        let mut is_counted = |sender: &str| {
+            let comes_often = known.comes_often(sender);
+            known.is_counted_by_name(&format!("inbound/x|~from:{sender}"), comes_often)
+        };
+        let counted = (0..100_000).filter(|n| is_counted(&format!("{n}"))).count();
         assert_eq!(counted, MOST_NAMES);
-        let counted = (0..20).filter(|_| known.is_counted_by_name("often", "inbound/x|~from:often")).count();
+        let counted = (0..20).filter(|_| is_counted("often")).count();
         assert_eq!(counted, 20 - 7);
         assert!(known.watched.len() <= WATCHED_SENDERS);
     }

@@ -17,7 +17,7 @@ pub use self::{
     api::{Counted, Counters, MOST_CROWDS, Urgency},
     mail::MailCounters,
 };
-use super::table::{EXPIRES_AT, Item, PK, SK, Table, TableError, key, number, read_text, text};
+use super::table::{EXPIRES_AT, Item, PK, Reading, SK, Table, TableError, key, number, read_text, text};
 use crate::{
     activity::{Activity, Tally},
     bucket::Bucket,
@@ -64,22 +64,58 @@ pub async fn preload(table: &Table, series: &str, history: &[(Bucket, Tally)]) -
 /// # Errors
 /// When the table did not answer.
 pub async fn read_hour(table: &Table, within: Bucket) -> Result<BTreeMap<Bucket, BucketActivity>, TableError> {
-    let mut hour = BTreeMap::new();
-    for lane in [Lane::Api, Lane::Mail] {
-        let query = table.client.query().table_name(&table.name).consistent_read(true);
-        let mut pages = query
-            .key_condition_expression("#pk = :pk")
-            .expression_attribute_names("#pk", PK)
-            .expression_attribute_values(":pk", text(partition(within, lane)))
-            .into_paginator()
-            .send();
-        while let Some(page) = pages.next().await {
-            let page = page.map_err(|error| TableError::new("read activity", error))?;
-            page.items().iter().for_each(|item| add_item(&mut hour, within, item));
+    let first = within.hour();
+    read_span(table, first, first.plus(12), Reading::Consistent).await
+}
+
+/// The activity of every bucket from `from` on and before `end`, all writers added up.
+///
+/// # Errors
+/// When the table did not answer.
+pub async fn read_span(
+    table: &Table,
+    from: Bucket,
+    end: Bucket,
+    reading: Reading,
+) -> Result<BTreeMap<Bucket, BucketActivity>, TableError> {
+    let mut activity = BTreeMap::new();
+    let mut first = from;
+    while first < end {
+        let next_hour = first.hour().plus(12);
+        let last = end.min(next_hour).minus(1);
+        for lane in [Lane::Api, Lane::Mail] {
+            add_lane(&mut activity, table, (first, last), lane, reading).await?;
         }
+        first = next_hour;
     }
-    hour.values_mut().flat_map(BucketActivity::values_mut).for_each(Activity::complete);
-    Ok(hour)
+    activity.values_mut().flat_map(BucketActivity::values_mut).for_each(Activity::complete);
+    Ok(activity)
+}
+
+/// Adds the buckets of one hour, the first and the last of them included.
+async fn add_lane(
+    activity: &mut BTreeMap<Bucket, BucketActivity>,
+    table: &Table,
+    (first, last): (Bucket, Bucket),
+    lane: Lane,
+    reading: Reading,
+) -> Result<(), TableError> {
+    let query = table.client.query().table_name(&table.name).consistent_read(reading == Reading::Consistent);
+    let mut pages = query
+        .key_condition_expression("#pk = :pk AND #sk BETWEEN :first AND :last")
+        .expression_attribute_names("#pk", PK)
+        .expression_attribute_names("#sk", SK)
+        .expression_attribute_values(":pk", text(partition(first, lane)))
+        .expression_attribute_values(":first", text(first.minute_key()))
+        // The sign after the one between minute and writer.
+        .expression_attribute_values(":last", text(format!("{}$", last.minute_key())))
+        .into_paginator()
+        .send();
+    while let Some(page) = pages.next().await {
+        let page = page.map_err(|error| TableError::new("read activity", error))?;
+        page.items().iter().for_each(|item| add_item(activity, first, item));
+    }
+    Ok(())
 }
 
 fn add_item(hour: &mut BTreeMap<Bucket, BucketActivity>, within: Bucket, item: &Item) {

@@ -32,7 +32,7 @@ pub(super) fn read(
                 contents.links.extend(links_of_text(&text, Place::Text));
             }
             "1000001E" => contents.links.extend(links_of_text(&text_of(&file.stream(object, budget)?), Place::Text)),
-            "10130102" => contents.links.extend(links_of_html(&text_of(&file.stream(object, budget)?))),
+            "10130102" => contents.links.extend(links_of_html(&text_of(&file.stream(object, budget)?)).links),
             "10090102" => {
                 let text = compressed_rtf::unpack(&file.stream(object, budget)?, budget)?;
                 contents.append(rtf::read(&text, budget));

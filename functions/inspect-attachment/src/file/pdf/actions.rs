@@ -7,6 +7,7 @@ use gatepost::finding::Severity;
 use super::{
     File, MAX_NESTING, file_names,
     objects::{Dictionary, Value},
+    print::only_prints,
 };
 use crate::file::contents::Contents;
 
@@ -201,9 +202,7 @@ pub(super) fn judge_script(script: &str, trigger: Trigger, contents: &mut Conten
     }
     let (severity, detail) = match trigger {
         Trigger::Field => (Severity::Review, "a field of the PDF form runs a script"),
-        Trigger::Opening if calls_only(script, |function| matches!(function, "print" | "this.print")) => {
-            (Severity::Review, "the PDF file prints itself when it is opened")
-        }
+        Trigger::Opening if only_prints(script) => (Severity::Review, "the PDF file prints itself when it is opened"),
         Trigger::Opening => (Severity::Quarantine, "the PDF file runs a script (JavaScript) when it is opened"),
     };
     contents.remark("pdf_script", severity, detail);

@@ -18,7 +18,7 @@ pub(super) fn judge(form: &str, contents: &mut Contents<'_>) {
     let mut is_asked_for = false;
     for piece in pieces(form) {
         match piece {
-            Piece::Script(script) if !script.trim().is_empty() => judge_script(script, is_asked_for, contents),
+            Piece::Script(script) if !script.trim().is_empty() => judge_script(&script, is_asked_for, contents),
             Piece::Script(_) => {}
             Piece::Tag(tag) if tag.name == "event" => {
                 let activity = tag.get("activity").unwrap_or_default().to_ascii_lowercase();

@@ -4,6 +4,7 @@ mod actions;
 mod form;
 mod objects;
 mod parser;
+mod print;
 mod streams;
 
 use std::collections::HashMap;

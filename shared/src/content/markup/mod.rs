@@ -1,20 +1,23 @@
-//! HTML cut into tags, texts and comments, the way a browser cuts it (WHATWG HTML §13.2.5), as far as links need it.
+//! HTML and XML cut into tags, texts and comments, the way a browser cuts them (WHATWG HTML §13.2.5), as far as links and scripts
+//! need it.
+
+mod entity;
+mod foreign;
+mod raw;
+mod reading;
 
 use std::borrow::Cow;
 
-use memchr::memmem;
-
+pub use self::{entity::expanded, reading::Reading};
+use self::{foreign::Foreign, raw::end_of_script};
 use super::character_reference::resolved;
 
-/// Attributes of one tag that are read.
-pub(crate) const MAX_ATTRIBUTES: usize = 100;
-
-/// Elements whose content is text, whatever looks like a tag in it.
-const RAW_TEXT: [&str; 8] = ["script", "style", "textarea", "title", "xmp", "iframe", "noembed", "noframes"];
+/// Attributes of one tag that are read. Beyond, [`Tag::is_cut`] says so.
+pub const MAX_ATTRIBUTES: usize = 1_000;
 
 /// A piece of markup.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Piece<'h> {
+pub enum Piece<'h> {
     Open(Tag<'h>),
     /// Name in lower case.
     Close(String),
@@ -27,53 +30,85 @@ pub(crate) enum Piece<'h> {
 
 /// A start tag.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Tag<'h> {
+pub struct Tag<'h> {
     /// Lower case.
-    pub(crate) name: String,
+    pub name: String,
+    /// Nothing stands in it: that is how XML, and drawings within HTML, read `<a/>`.
+    pub is_empty: bool,
+    /// It has more attributes than are read.
+    pub is_cut: bool,
     /// Of attributes with the same name the first counts.
     attributes: Vec<(&'h str, &'h str)>,
 }
 
 impl<'h> Tag<'h> {
+    /// Without the prefix of a namespace.
+    #[must_use]
+    pub fn local_name(&self) -> &str {
+        local(&self.name)
+    }
+
     /// The value with its references resolved. Names in any case.
     #[must_use]
-    pub(crate) fn attribute(&self, name: &str) -> Option<Cow<'h, str>> {
+    pub fn attribute(&self, name: &str) -> Option<Cow<'h, str>> {
         self.attributes.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| resolved(value))
     }
 
-    /// Every attribute, references resolved.
-    pub(crate) fn attributes(&self) -> impl Iterator<Item = (String, Cow<'h, str>)> {
+    /// The same by a name in lower case, whatever prefix of a namespace stands before it.
+    #[must_use]
+    pub fn local_attribute(&self, name: &str) -> Option<Cow<'h, str>> {
+        let found = self.attributes.iter().find(|(known, _)| local(known).eq_ignore_ascii_case(name));
+        found.map(|(_, value)| resolved(value))
+    }
+
+    /// Every attribute, names in lower case, references resolved.
+    pub fn attributes(&self) -> impl Iterator<Item = (String, Cow<'h, str>)> {
         self.attributes.iter().map(|(name, value)| (name.to_ascii_lowercase(), resolved(value)))
     }
 }
 
+/// A name without the prefix of its namespace.
+#[must_use]
+pub fn local(name: &str) -> &str {
+    name.rsplit(':').next().unwrap_or(name)
+}
+
 /// The pieces of a document. Linear, accepts everything.
 #[derive(Debug, Clone)]
-pub(crate) struct Pieces<'h> {
+pub struct Pieces<'h> {
     rest: &'h str,
+    reading: Reading,
+    foreign: Foreign<'h>,
     /// The element whose raw text comes next.
     raw: Option<&'static str>,
+    /// A script went on to the end of the document behind what looks like a script in it; the next one is not searched so far.
+    are_scripts_plain: bool,
+    /// Its document type is behind; there is no second one.
+    is_declared: bool,
 }
 
 impl<'h> Pieces<'h> {
     #[must_use]
-    pub(crate) fn of(html: &'h str) -> Self {
-        Self { rest: html, raw: None }
+    pub fn of(text: &'h str, reading: Reading) -> Self {
+        Self {
+            rest: text,
+            reading,
+            foreign: Foreign::default(),
+            raw: None,
+            are_scripts_plain: false,
+            is_declared: false,
+        }
     }
 
     /// Up to the end tag of the element.
     fn raw_text(&mut self, element: &'static str) -> Piece<'h> {
-        let mut from = 0;
-        let end = loop {
-            let Some(at) = memmem::find(self.rest.as_bytes().get(from..).unwrap_or_default(), b"</") else {
-                break self.rest.len();
-            };
-            let name = self.rest.get(from + at + 2..).unwrap_or_default();
-            let is_end = name.get(..element.len()).is_some_and(|name| name.eq_ignore_ascii_case(element));
-            if is_end && name.get(element.len()..).is_some_and(|rest| !rest.starts_with(is_name)) {
-                break from + at;
-            }
-            from += at + 2;
+        let end = match element {
+            "plaintext" => self.rest.len(),
+            "script" if !self.are_scripts_plain => end_of_script(self.rest).unwrap_or_else(|| {
+                self.are_scripts_plain = true;
+                raw::end(self.rest, element)
+            }),
+            _ => raw::end(self.rest, element),
         };
         Piece::Raw(element, self.take(end))
     }
@@ -81,24 +116,38 @@ impl<'h> Pieces<'h> {
     /// `rest` begins with `<` and a letter.
     fn open(&mut self) -> Option<Piece<'h>> {
         self.take(1);
-        let name = self.name();
-        let mut attributes = Vec::new();
+        let written = self.name();
+        let mut tag =
+            Tag { name: written.to_ascii_lowercase(), is_empty: false, is_cut: false, attributes: Vec::new() };
+        tag.is_empty = self.attributes(|attribute| {
+            tag.is_cut = tag.attributes.len() == MAX_ATTRIBUTES;
+            if !tag.is_cut {
+                tag.attributes.push(attribute);
+            }
+        })?;
+        let is_foreign = self.reading.knows_drawings() && self.foreign.open(written, &tag);
+        if !is_foreign {
+            self.raw = self.reading.raw_text(&tag.name);
+        }
+        tag.is_empty &= is_foreign || self.reading == Reading::Xml;
+        Some(Piece::Open(tag))
+    }
+
+    /// Up to the end of the tag, of which it tells whether a slash closes it. `None` when the document ends before.
+    fn attributes(&mut self, mut keep: impl FnMut((&'h str, &'h str))) -> Option<bool> {
         loop {
+            let before = self.rest;
             self.skip(|c| is_space(c) || c == '/');
             if self.rest.is_empty() {
                 return None;
             }
             if self.rest.starts_with('>') {
+                let skipped = before.get(..before.len() - self.rest.len()).unwrap_or_default();
                 self.take(1);
-                break;
+                return Some(skipped.ends_with('/'));
             }
-            let attribute = self.attribute();
-            if attributes.len() < MAX_ATTRIBUTES {
-                attributes.push(attribute);
-            }
+            keep(self.attribute());
         }
-        self.raw = RAW_TEXT.into_iter().find(|element| *element == name);
-        Some(Piece::Open(Tag { name, attributes }))
     }
 
     /// `rest` is not empty and begins neither with white space nor with `>`.
@@ -128,8 +177,29 @@ impl<'h> Pieces<'h> {
         value
     }
 
+    /// What XML has beside tags and comments (XML 1.0 §2.6 to §2.8), and drawings have in part.
+    fn declaration(&mut self) -> Option<Piece<'h>> {
+        let is_xml = self.reading == Reading::Xml;
+        if self.rest.starts_with("<![CDATA[") && (is_xml || self.foreign.is_within()) {
+            self.take(9);
+            return Some(Piece::Text(self.until("]]>")));
+        }
+        if is_xml && self.rest.starts_with("<?") {
+            return Some(Piece::Comment(self.until("?>")));
+        }
+        if !is_xml || self.is_declared || !self.rest.starts_with("<!DOCTYPE") {
+            return None;
+        }
+        self.is_declared = true;
+        let length = entity::declaration_length(self.rest.get(1..)?)?;
+        Some(Piece::Comment(self.take(length + 1)))
+    }
+
     /// `rest` begins with `<!`, `<?` or `</` without a name.
     fn comment(&mut self) -> Piece<'h> {
+        if let Some(declaration) = self.declaration() {
+            return declaration;
+        }
         let Some(comment) = self.rest.strip_prefix("<!--") else {
             self.take(2);
             let end = self.rest.find('>').unwrap_or(self.rest.len());
@@ -138,6 +208,9 @@ impl<'h> Pieces<'h> {
             return Piece::Comment(text);
         };
         self.rest = comment;
+        if self.reading == Reading::Xml {
+            return Piece::Comment(self.until("-->"));
+        }
         for empty in [">", "->"] {
             if let Some(rest) = self.rest.strip_prefix(empty) {
                 self.rest = rest;
@@ -154,17 +227,25 @@ impl<'h> Pieces<'h> {
         Piece::Comment(text)
     }
 
-    fn close(&mut self) -> Piece<'h> {
+    /// End tags have attributes too, that mean nothing. `None` when the document ends before.
+    fn close(&mut self) -> Option<Piece<'h>> {
         self.take(2);
         let name = self.name();
-        let end = self.rest.find('>').map_or(self.rest.len(), |end| end + 1);
-        self.take(end);
-        Piece::Close(name)
+        self.attributes(|_| {})?;
+        self.foreign.close(name);
+        Some(Piece::Close(name.to_ascii_lowercase()))
     }
 
-    fn name(&mut self) -> String {
+    fn name(&mut self) -> &'h str {
         let end = self.rest.find(|c| !is_name(c)).unwrap_or(self.rest.len());
-        self.take(end).to_ascii_lowercase()
+        self.take(end)
+    }
+
+    /// What stands before the mark, which is taken too.
+    fn until(&mut self, mark: &str) -> &'h str {
+        let (before, after) = self.rest.split_once(mark).unwrap_or((self.rest, ""));
+        self.rest = after;
+        before
     }
 
     fn text(&mut self) -> Piece<'h> {
@@ -199,7 +280,7 @@ impl<'h> Iterator for Pieces<'h> {
         match (first.next(), first.next()) {
             (Some('<'), Some(letter)) if letter.is_ascii_alphabetic() => self.open(),
             (Some('<'), Some('/')) => match first.next() {
-                Some(letter) if letter.is_ascii_alphabetic() => Some(self.close()),
+                Some(letter) if letter.is_ascii_alphabetic() => self.close(),
                 Some(_) => Some(self.comment()),
                 None => Some(self.text()),
             },
@@ -218,61 +299,4 @@ fn is_name(character: char) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    /// Each piece as a text that is easy to compare.
-    fn pieces(html: &str) -> Vec<String> {
-        let shown = |piece: Piece<'_>| match piece {
-            Piece::Open(tag) => {
-                let attributes = tag.attributes().map(|(name, value)| format!(" {name}={value}"));
-                format!("<{}{}>", tag.name, attributes.collect::<String>())
-            }
-            Piece::Close(name) => format!("</{name}>"),
-            Piece::Text(text) => text.to_owned(),
-            Piece::Raw(element, text) => format!("{element}: {text}"),
-            Piece::Comment(text) => format!("<!{text}>"),
-        };
-        Pieces::of(html).map(shown).collect()
-    }
-
-    #[test]
-    fn markup_is_cut_as_a_browser_cuts_it() {
-        for (html, expected) in [
-            ("<A HREF=x>y</A>", &["<a href=x>", "y", "</a>"][..]),
-            ("<a href = 'x y'\ntitle=\"a>b\" b>", &["<a href=x y title=a>b b=>"]),
-            ("<a/href=x/y>", &["<a href=x/y>"]),
-            ("<a href=\"x\"href2=y>", &["<a href=x href2=y>"]),
-            ("<a href=&#106;s>", &["<a href=js>"]),
-            ("1 < 2 <3", &["1 ", "< 2 ", "<3"]),
-            ("<!-- a --><b>", &["<! a >", "<b>"]),
-            ("<!--> <b> --!>", &["<!>", " ", "<b>", " --!>"]),
-            ("<!-- a --!><b>", &["<! a >", "<b>"]),
-            ("<!doctype html><?php x?>", &["<!doctype html>", "<!php x?>"]),
-            (
-                "<script>if (a<b) '</scriptx'</script >c",
-                &["<script>", "script: if (a<b) '</scriptx'", "</script>", "c"],
-            ),
-            ("<style>a</style>", &["<style>", "style: a", "</style>"]),
-            ("<a href=x", &[]),
-            ("</ a><b", &["<! a>"]),
-        ] {
-            assert_eq!(pieces(html), expected, "{html}");
-        }
-    }
-
-    #[test]
-    fn no_more_attributes_are_read_than_the_limit() {
-        let html = format!("<a {}>", "b=c ".repeat(200));
-        let Some(Piece::Open(tag)) = Pieces::of(&html).next() else { panic!("a tag") };
-        assert_eq!(tag.attributes().count(), MAX_ATTRIBUTES);
-    }
-
-    proptest! {
-        #[test]
-        fn any_text_is_cut_without_a_panic_and_without_end(html in "[<>/!?a-c =\"'\u{e9}-]{0,60}|<script>[</script> ]{0,30}") {
-            prop_assert!(Pieces::of(&html).count() <= html.len());
-        }
-    }
-}
+mod tests;

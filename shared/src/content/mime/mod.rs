@@ -3,19 +3,14 @@
 //! Mail programs forgive much, each in its own way. The walk reads as the most forgiving one does, and where two of them would
 //! see different parts, that is a finding: whoever wants a scanner and a reader to disagree builds such a message.
 
+mod ambiguity;
+mod entity;
+
 use std::borrow::Cow;
 
-use super::{
-    boundary::{self, MAX_BOUNDARY_OCTETS},
-    charset,
-    field_value::{FieldValue, Form},
-    transfer_encoding::TransferEncoding,
-    uuencoded,
-};
-use crate::{
-    finding::{Finding, Severity},
-    header_section::{HeaderFault, HeaderSection},
-};
+use self::entity::{Entity, Place};
+use super::{boundary, transfer_encoding::TransferEncoding, uuencoded};
+use crate::finding::{Finding, Severity};
 
 /// How much of a message is looked at. What lies beyond is a finding, never silence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,6 +47,10 @@ pub struct Leaf<'a> {
     pub names: &'a [String],
     /// The sender wants it to be saved, not shown.
     pub is_attached: bool,
+    /// Path of the message that it is a part of; empty for the outermost.
+    pub message: &'a str,
+    /// It comes first in its message, or is one of several versions of the letter.
+    pub is_of_letter: bool,
     pub octets: &'a [u8],
 }
 
@@ -83,82 +82,6 @@ struct Walk<'v> {
     octets: usize,
     findings: Vec<Finding>,
     visit: &'v mut dyn FnMut(&Leaf<'_>),
-}
-
-/// Where an entity stands. `path` is empty for the outermost message.
-#[derive(Debug, Clone, Default)]
-struct Place {
-    path: String,
-    depth: usize,
-    /// The boundaries around it, the outermost first.
-    boundaries: Vec<String>,
-    /// It is a part of a multipart, and no message.
-    is_part: bool,
-}
-
-impl Place {
-    /// A part that is all of a message has the number 1.
-    fn of_leaf(&self) -> String {
-        match (self.is_part, self.path.is_empty()) {
-            (true, _) => self.path.clone(),
-            (false, true) => "1".to_owned(),
-            (false, false) => format!("{}.1", self.path),
-        }
-    }
-
-    fn below(&self, number: usize, boundary: Option<&str>) -> Self {
-        let path = if self.path.is_empty() { number.to_string() } else { format!("{}.{number}", self.path) };
-        let mut boundaries = self.boundaries.clone();
-        boundaries.extend(boundary.map(str::to_owned));
-        Self { path, depth: self.depth + 1, boundaries, is_part: true }
-    }
-}
-
-/// What the fields of a part say about it.
-struct Entity<'e> {
-    section: HeaderSection<'e>,
-    content_type: FieldValue,
-    disposition: FieldValue,
-    encoding: TransferEncoding,
-    body: &'e [u8],
-}
-
-impl<'e> Entity<'e> {
-    fn parse(raw: &'e [u8]) -> Self {
-        let section = HeaderSection::parse(raw);
-        let value = |name: &str| {
-            section.fields_named(name).next().map(super::super::header_section::Field::unfolded).unwrap_or_default()
-        };
-        Self {
-            content_type: FieldValue::parse(&value("Content-Type")),
-            disposition: FieldValue::parse(&value("Content-Disposition")),
-            encoding: TransferEncoding::parse(&value("Content-Transfer-Encoding")),
-            body: raw.get(section.body_offset..).unwrap_or_default(),
-            section,
-        }
-    }
-
-    fn is_multipart(&self) -> bool {
-        self.content_type.token.starts_with("multipart/")
-    }
-
-    /// Names of all fields, those of `Content-Disposition` first; one more than the limit at most.
-    fn names(&self) -> Vec<String> {
-        let of = |field: &str, parameter: &str| -> Vec<String> {
-            let values = self.section.fields_named(field).map(|field| FieldValue::parse(&field.unfolded()));
-            values.flat_map(|value| value.all(parameter).map(|found| found.value.clone()).collect::<Vec<_>>()).collect()
-        };
-        let mut names: Vec<String> = Vec::new();
-        for name in of("Content-Disposition", "filename").into_iter().chain(of("Content-Type", "name")) {
-            if !name.is_empty() && !names.contains(&name) {
-                names.push(name);
-            }
-            if MAX_NAMES < names.len() {
-                break;
-            }
-        }
-        names
-    }
 }
 
 impl Walk<'_> {
@@ -196,7 +119,7 @@ impl Walk<'_> {
             self.ambiguous("mime_boundary_ambiguous", ambiguity.detail(), place);
         }
         for (number, part) in (1..).zip(&pieces.parts) {
-            self.entity(part, &place.below(number, Some(boundary)));
+            self.entity(part, &place.below(number, boundary, entity));
         }
         if pieces.is_cut {
             self.exceeded(&format!("has more than {} parts", self.limits.parts));
@@ -223,8 +146,7 @@ impl Walk<'_> {
             );
         }
         if self.takes(decoded.octets.len()) {
-            let within = Place { depth: place.depth + 1, is_part: false, ..place.clone() };
-            self.entity(&decoded.octets, &within);
+            self.entity(&decoded.octets, &place.within());
         }
     }
 
@@ -242,6 +164,8 @@ impl Walk<'_> {
             charset: entity.content_type.first("charset").unwrap_or_default(),
             names: names.get(..MAX_NAMES).unwrap_or(&names),
             is_attached: entity.disposition.token == "attachment",
+            message: &place.message,
+            is_of_letter: place.is_of_letter(),
             octets: &decoded.octets,
         };
         let is_file = !leaf.is_body_text();
@@ -266,92 +190,6 @@ impl Walk<'_> {
         }
     }
 
-    fn header_findings(&mut self, entity: &Entity<'_>, place: &Place) {
-        let is_part = !place.path.is_empty();
-        if is_part {
-            let fields = ["Content-Type", "Content-Transfer-Encoding", "Content-Disposition"];
-            for name in fields.into_iter().filter(|name| differ(&entity.section, name)) {
-                let detail = format!("{name} is given twice and differently, and programs use one or the other");
-                self.ambiguous("mime_duplicate_field", &detail, place);
-            }
-            let breaks = |fault: &&HeaderFault| matches!(fault, HeaderFault::Nul | HeaderFault::BareCr);
-            if entity.section.faults.iter().any(|fault| breaks(&fault)) {
-                let detail = "a header field has a NUL or a lone CR, where some programs see the end of it";
-                self.ambiguous("mime_header_ambiguous", detail, place);
-            }
-        }
-        self.encoding_findings(entity, place);
-        self.name_findings(entity, place);
-        if entity.content_type.token == "message/partial" {
-            let detail = "The message is a piece of another one, which mail programs put together again after all have passed the scanner.";
-            self.push(Finding::new("message_partial", Severity::Quarantine, detail).at(location(place)));
-        }
-    }
-
-    fn encoding_findings(&mut self, entity: &Entity<'_>, place: &Place) {
-        let detail = match entity.encoding {
-            TransferEncoding::Ambiguous(_) => {
-                "the name of the encoding is misspelt, so that some programs decode the part and others do not"
-            }
-            TransferEncoding::Unknown if looks_like_base64(entity.body) => {
-                "the encoding is none that exists, and the content is base64, which some programs decode all the same"
-            }
-            TransferEncoding::Base64 | TransferEncoding::QuotedPrintable if entity.is_multipart() => {
-                "a group of parts is said to be encoded, which is forbidden: programs that decode it see other parts"
-            }
-            _ => return,
-        };
-        self.ambiguous("mime_encoding_ambiguous", detail, place);
-    }
-
-    fn boundary_findings(&mut self, entity: &Entity<'_>, boundary: &str, place: &Place) {
-        let mut given = entity.content_type.all("boundary");
-        let detail = if boundary.trim().is_empty() {
-            "a group of parts names no boundary, so that programs guess"
-        } else if given.any(|other| other.value != boundary) {
-            "a group of parts names two boundaries, and programs use one or the other"
-        } else if entity.content_type.all("boundary").any(|other| other.form == Form::Extended) {
-            "the boundary is written in a form (RFC 2231) that only some programs read"
-        } else if place.boundaries.iter().any(|outer| outer == boundary) {
-            "parts have the same boundary as the parts around them"
-        } else if MAX_BOUNDARY_OCTETS < boundary.len() {
-            "the boundary is longer than allowed, and some programs cut it off"
-        } else if entity.content_type.is_malformed {
-            "Content-Type is malformed, so that programs read different boundaries"
-        } else {
-            return;
-        };
-        self.ambiguous("mime_boundary_ambiguous", detail, place);
-    }
-
-    /// One parameter in two forms with two extensions: the program that knows one form saves another kind of file.
-    fn name_findings(&mut self, entity: &Entity<'_>, place: &Place) {
-        for (value, parameter) in [(&entity.disposition, "filename"), (&entity.content_type, "name")] {
-            let mut extensions = value.all(parameter).map(|name| extension(&name.value));
-            let first = extensions.next();
-            if extensions.any(|other| Some(other) != first) {
-                let detail = "the file has two names with different extensions, and programs use one or the other";
-                self.ambiguous("mime_name_ambiguous", detail, place);
-            }
-        }
-    }
-
-    fn charset_findings(&mut self, entity: &Entity<'_>, leaf: &Leaf<'_>, place: &Place) {
-        if !leaf.declared.starts_with("text/") && !leaf.declared.is_empty() {
-            return;
-        }
-        let mut named = entity.content_type.all("charset").map(|found| found.value.trim().to_ascii_lowercase());
-        let first = named.next();
-        let detail = if named.any(|other| Some(other) != first) {
-            "the text names two charsets, and programs use one or the other"
-        } else if charset::hides_ascii(leaf.charset) && leaf.declared == "text/html" {
-            "the text is in a charset in which a scanner sees letters where a program sees markup"
-        } else {
-            return;
-        };
-        self.ambiguous("mime_charset_ambiguous", detail, place);
-    }
-
     /// Counts octets against the limit; `false` when it is reached.
     fn takes(&mut self, octets: usize) -> bool {
         self.octets = self.octets.saturating_add(octets);
@@ -364,7 +202,7 @@ impl Walk<'_> {
 
     fn ambiguous(&mut self, code: &'static str, detail: &str, place: &Place) {
         let detail = format!("Mail programs see different parts: {detail}.");
-        self.push(Finding::new(code, Severity::Quarantine, detail).at(location(place)));
+        self.push(Finding::new(code, Severity::Quarantine, detail).at(place.location()));
     }
 
     fn exceeded(&mut self, what: &str) {
@@ -379,34 +217,9 @@ impl Walk<'_> {
     }
 }
 
-fn location(place: &Place) -> String {
-    if place.path.is_empty() { "body".to_owned() } else { place.path.clone() }
-}
-
-fn differ(section: &HeaderSection<'_>, name: &str) -> bool {
-    let mut values = section.fields_named(name).map(super::super::header_section::Field::unfolded);
-    let first = values.next();
-    values.any(|value| Some(value) != first)
-}
-
 fn is_media_type(token: &str) -> bool {
     let is_token = |part: &str| !part.is_empty() && part.bytes().all(|octet| octet.is_ascii_graphic() && octet != b'/');
     token.split_once('/').is_some_and(|(main, sub)| is_token(main) && is_token(sub))
-}
-
-/// The last extension as a system sees it, lower case.
-fn extension(name: &str) -> String {
-    let visible: String = name.chars().filter(|c| !is_invisible(*c)).collect();
-    let name = visible.trim_end_matches(['.', ' ']);
-    name.rsplit_once('.').map(|(_, extension)| extension.trim().to_lowercase()).unwrap_or_default()
-}
-
-/// At least four lines' worth of nothing but base64.
-fn looks_like_base64(raw: &[u8]) -> bool {
-    const LEAST: usize = 60;
-    let mut octets = raw.iter().filter(|octet| !octet.is_ascii_whitespace()).take(4 * LEAST).peekable();
-    let is_long = LEAST <= raw.len();
-    is_long && octets.peek().is_some() && octets.all(|octet| octet.is_ascii_alphanumeric() || b"+/=".contains(octet))
 }
 
 /// A text of the sender as a finding shows it: at most 100 characters, nothing invisible.

@@ -1,5 +1,7 @@
 //! Activity: how much of what happened, per series and five-minute bucket.
 
+pub mod part;
+
 use std::collections::BTreeMap;
 
 use crate::crowd::{Crowd, Standing};
@@ -45,10 +47,17 @@ pub enum Channel {
     Deliver,
     Defer,
     Quarantine,
+    /// A verdict about a domain of throw-away mailboxes.
+    Disposable,
+    /// A message whose sender SPF does not cover, and one of whose signatures none is good.
+    SpfFail,
+    DkimFail,
+    /// A message that could not be looked into.
+    Uninspected,
 }
 
 impl Channel {
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 13] = [
         Self::Total,
         Self::AuthFail,
         Self::Limited,
@@ -58,6 +67,10 @@ impl Channel {
         Self::Deliver,
         Self::Defer,
         Self::Quarantine,
+        Self::Disposable,
+        Self::SpfFail,
+        Self::DkimFail,
+        Self::Uninspected,
     ];
 
     #[must_use]
@@ -72,6 +85,10 @@ impl Channel {
             Self::Deliver => "deliver",
             Self::Defer => "defer",
             Self::Quarantine => "quarantine",
+            Self::Disposable => "disposable",
+            Self::SpfFail => "spf_fail",
+            Self::DkimFail => "dkim_fail",
+            Self::Uninspected => "uninspected",
         }
     }
 }
@@ -125,7 +142,7 @@ mod tests {
         let counted: Vec<(Channel, u64)> = counts.counted().collect();
         assert_eq!(counted, Channel::ALL.into_iter().zip(1..).collect::<Vec<_>>());
         counts.absorb(&counts.clone());
-        assert_eq!(counts.counted().map(|(_, count)| count).sum::<u64>(), 90);
+        assert_eq!(counts.counted().map(|(_, count)| count).sum::<u64>(), 2 * (1..=13).sum::<u64>());
     }
 
     #[test]

@@ -1,69 +1,28 @@
 //! What is wrong with the links of a part.
 
+mod promise;
+mod scheme;
+
 use std::{
-    collections::{BTreeMap, BTreeSet, HashSet},
+    collections::{BTreeMap, HashSet},
     net::IpAddr,
 };
 
 use super::{
-    Asks, Link, MAX_LINKS, Place, Target, script,
+    Asks, Link, MAX_LINKS, Place, Target,
+    rewriter::MAX_WRAPS,
     services::{Service, service},
-    shown::{Looks, Shown, is_reserved, shown as shown_by},
+    shown::is_reserved,
     target::Address,
 };
 use crate::{
-    content::mime,
+    content::{markup::MAX_ATTRIBUTES, mime},
     finding::{Finding, Severity},
     impersonation::MAX_HOSTS,
-    look_alike::is_well_known,
 };
 
 /// Findings of one code in one message; a hundred links of the same kind tell no more than five.
 const MOST_OF_A_CODE: usize = 5;
-
-/// Characters of a path and query in which a tracker can tell a link from another.
-const LEAST_TOKEN: usize = 12;
-
-/// Schemes that ordinary mail has, and that lead to nothing that runs.
-const HARMLESS: [&str; 26] = [
-    "mailto", "tel", "sms", "cid", "mid", "news", "nntp", "irc", "ircs", "xmpp", "sip", "sips", "callto", "webcal",
-    "skype", "whatsapp", "facetime", "maps", "geo", "magnet", "gopher", "telnet", "ldap", "about", "urn", "doi",
-];
-
-/// Schemes that run a script in the page, or open a program with a file of somebody else's.
-const RUNNING: [&str; 28] = [
-    "javascript",
-    "vbscript",
-    "livescript",
-    "mocha",
-    "search-ms",
-    "search",
-    "ms-msdt",
-    "ms-officecmd",
-    "ms-word",
-    "ms-excel",
-    "ms-powerpoint",
-    "ms-visio",
-    "ms-access",
-    "ms-project",
-    "ms-publisher",
-    "ms-cxh",
-    "ms-cxh-full",
-    "ms-appinstaller",
-    "ms-screenclip",
-    "ms-its",
-    "its",
-    "mk",
-    "hcp",
-    "shell",
-    "res",
-    "jar",
-    "mhtml",
-    "view-source",
-];
-
-/// Schemes that hand a password hash or an access to whoever runs the host.
-const SHARES: [&str; 6] = ["smb", "cifs", "afp", "nfs", "dav", "davs"];
 
 /// What is known of the message around the links.
 #[derive(Debug, Clone, Default)]
@@ -76,8 +35,10 @@ pub struct Linked {
 #[derive(Debug, Default)]
 pub struct Judgement {
     pub findings: Vec<Finding>,
-    /// Names, not addresses; in the order of the message.
-    pub hosts: Vec<String>,
+    /// Names, not addresses, that a reader is led to; in the order of the message.
+    followed_hosts: Vec<String>,
+    /// Those that only pictures are of.
+    other_hosts: Vec<String>,
     seen: HashSet<Link>,
     /// How many of them stand in attached files.
     in_files: usize,
@@ -85,7 +46,7 @@ pub struct Judgement {
     /// Addresses that the text of the letter shows as they are.
     shown_ips: HashSet<IpAddr>,
     by_code: BTreeMap<&'static str, usize>,
-    known_hosts: BTreeSet<String>,
+    known_hosts: HashSet<(String, bool)>,
 }
 
 /// One link that is being judged.
@@ -94,6 +55,8 @@ struct Case<'l> {
     /// The part that it stands in.
     path: &'l str,
     linked: &'l Linked,
+    /// Addresses that stand around this one.
+    wraps: usize,
 }
 
 /// Judges the links of the part `path`. Each link counts once in a message.
@@ -114,31 +77,59 @@ pub fn judge(links: &[Link], path: &str, linked: &Linked, into: &mut Judgement) 
         into.targets.insert(link.target.clone());
         if !is_known && into.seen.insert(link.clone()) {
             into.in_files += usize::from(is_in_file);
-            Case { link, path, linked }.judge(into);
+            Case { link, path, linked, wraps: 0 }.judge(into);
         }
     }
 }
 
 impl Judgement {
     fn add(&mut self, code: &'static str, severity: Severity, detail: impl Into<String>, location: String) {
+        let finding = Finding::new(code, severity, detail).at(location);
         let count = self.by_code.entry(code).or_default();
-        *count += 1;
-        if *count <= MOST_OF_A_CODE {
-            self.findings.push(Finding::new(code, severity, detail).at(location));
+        if *count < MOST_OF_A_CODE && !self.findings.contains(&finding) {
+            *count += 1;
+            self.findings.push(finding);
         }
     }
 
-    fn remember(&mut self, host: &str) {
-        if self.hosts.len() < MAX_HOSTS && host.contains('.') && self.known_hosts.insert(host.to_owned()) {
-            self.hosts.push(host.to_owned());
+    fn remember(&mut self, host: &str, place: Place) {
+        let is_followed = place != Place::Resource;
+        if host.contains('.') && self.known_hosts.insert((host.to_owned(), is_followed)) {
+            let hosts = if is_followed { &mut self.followed_hosts } else { &mut self.other_hosts };
+            hosts.push(host.to_owned());
         }
+    }
+
+    /// A tag at `location` was not read to its end.
+    pub fn unread(&mut self, location: &str) {
+        let detail = format!("A tag has more than {MAX_ATTRIBUTES} attributes; the others were not read.");
+        self.add("link_limit_exceeded", Severity::Quarantine, detail, location.to_owned());
+    }
+
+    /// All findings, and the hosts that links lead to: those that a reader is led to before those of pictures, and no more than
+    /// [`MAX_HOSTS`].
+    #[must_use]
+    pub fn finish(mut self) -> (Vec<Finding>, Vec<String>) {
+        if MAX_HOSTS < self.followed_hosts.len() {
+            let detail =
+                format!("Links lead to more than {MAX_HOSTS} hosts; the names of the others were not compared.");
+            self.add("link_limit_exceeded", Severity::Review, detail, "body".to_owned());
+        }
+        let mut hosts = self.followed_hosts;
+        let known: HashSet<String> = hosts.iter().cloned().collect();
+        hosts.extend(self.other_hosts.into_iter().filter(|host| !known.contains(host)));
+        hosts.truncate(MAX_HOSTS);
+        (self.findings, hosts)
     }
 }
 
 impl Case<'_> {
     fn judge(&self, into: &mut Judgement) {
         match Target::parse(&self.link.target) {
-            Target::Web(address) => self.web(&address, into),
+            Target::Web(address) => match self.unwrapped(&address) {
+                Some(inner) => return Case { link: &inner, wraps: self.wraps + 1, ..*self }.judge(into),
+                None => self.web(&address, into),
+            },
             Target::Share => self.share(into),
             Target::Other { scheme, rest } => self.other(&scheme, &rest, into),
             Target::Nowhere => {}
@@ -146,19 +137,12 @@ impl Case<'_> {
         self.form(into);
     }
 
-    /// A name without a dot is a machine of the reader's own network: offices link to those, and documents among themselves.
-    fn share(&self, into: &mut Judgement) {
-        let path = self.link.target.split_once(':').map_or(self.link.target.as_str(), |(_, path)| path);
-        let host = path.trim_start_matches(['/', '\\']).split(['/', '\\']).next().unwrap_or_default();
-        let is_number = host.starts_with("0x") || host.bytes().all(|octet| octet.is_ascii_digit());
-        let is_near = !is_number && !host.contains(['.', '@', '[']);
-        let severity = match (is_near, self.link.place) {
-            (true, Place::File) => return,
-            (true, _) => Severity::Review,
-            (false, _) => Severity::Quarantine,
-        };
-        let detail = "The link opens a file share of another machine, which is shown the reader's password hash.";
-        self.add("link_file_share", self.unless_text(severity), detail, into);
+    /// The link that is meant, where a service that checks links stands before it.
+    fn unwrapped(&self, address: &Address) -> Option<Link> {
+        if service(address) != Some(Service::Rewriter) || MAX_WRAPS <= self.wraps {
+            return None;
+        }
+        address.wrapped().map(|target| Link { target, ..self.link.clone() })
     }
 
     fn web(&self, address: &Address, into: &mut Judgement) {
@@ -166,7 +150,7 @@ impl Case<'_> {
         match address.ip() {
             Some(ip) => self.ip(ip, address, into),
             None => {
-                into.remember(&address.host());
+                into.remember(&address.host(), self.link.place);
                 self.name(address, into);
             }
         }
@@ -247,35 +231,6 @@ impl Case<'_> {
         }
     }
 
-    /// What the reader sees against where the link leads.
-    fn shown(&self, address: &Address, into: &mut Judgement) {
-        let Some(shown) = shown_by(&self.link.shown) else { return };
-        if shown.has_invisible {
-            let detail = format!("The text of the link, {}, has characters that nobody sees.", shown.host);
-            self.add("link_hidden_characters", Severity::Review, detail, into);
-        }
-        let Some(severity) = self.mismatch(&shown, address) else { return };
-        let detail = format!("The link shows {} but leads to {}.", shown.host, address.host());
-        self.add("link_display_mismatch", severity, detail, into);
-    }
-
-    /// Honest senders count clicks: their links lead to a counting service, or to a page of their own with a token in its
-    /// address, which leads on. A link that leads to a plain page of somebody else leads nowhere but there.
-    fn mismatch(&self, shown: &Shown, address: &Address) -> Option<Severity> {
-        let (promised, actual) = (registrable(&shown.host), registrable(&address.host()));
-        if is_same_owner(&promised, &actual) || service(address) == Some(Service::Tracker) {
-            return None;
-        }
-        let is_named = address.embedded().is_some_and(|target| names(&target, &promised));
-        if is_named || shown.looks == Looks::LikeName {
-            return Some(Severity::Review);
-        }
-        let leads_on = has_token(address) || service(address) == Some(Service::Shortener);
-        let is_of_author = self.linked.author_domain.as_deref().is_some_and(|author| registrable(author) == actual);
-        let is_bait = is_well_known(promised.split('.').next().unwrap_or_default()) && !is_of_author;
-        Some(if leads_on && !is_bait { Severity::Review } else { Severity::Quarantine })
-    }
-
     /// Where the address leads on to.
     fn elsewhere(&self, address: &Address, into: &mut Judgement) {
         let host = address.host();
@@ -293,55 +248,28 @@ impl Case<'_> {
                     format!("The link leads to {host}, where anybody can put a page under a name that is not theirs.");
                 self.add("link_open_hosting", Severity::Review, detail, into);
             }
-            Some(Service::Tracker) | None => {}
+            Some(Service::Tracker | Service::Rewriter) | None => {}
         }
-        let Some(embedded) = address.embedded() else { return };
-        if let Target::Web(inner) = Target::parse(&embedded) {
-            let case = Case { link: &Link { target: embedded, ..self.link.clone() }, ..*self };
+        self.embedded(address, into);
+    }
+
+    /// Whoever runs the host may lead on to what its address names.
+    fn embedded(&self, address: &Address, into: &mut Judgement) {
+        let mut next = address.embedded();
+        for _ in 0..MAX_WRAPS {
+            let Some(target) = next.take() else { return };
+            let Target::Web(inner) = Target::parse(&target) else { return };
+            let case = Case { link: &Link { target, ..self.link.clone() }, ..*self };
             case.written(&inner, into);
             match inner.ip() {
                 Some(ip) => case.ip(ip, &inner, into),
-                None => into.remember(&inner.host()),
+                None => {
+                    into.remember(&inner.host(), self.link.place);
+                    case.name(&inner, into);
+                }
             }
+            next = inner.embedded();
         }
-    }
-
-    fn other(&self, scheme: &str, rest: &str, into: &mut Judgement) {
-        if scheme == "data" {
-            return self.data(rest, into);
-        }
-        if SHARES.contains(&scheme) {
-            let detail = format!(
-                "The link opens a share ({scheme}) of another machine, which is shown the reader's credentials."
-            );
-            return self.add("link_file_share", self.unless_text(Severity::Quarantine), detail, into);
-        }
-        if RUNNING.contains(&scheme) {
-            let severity = if scheme.ends_with("script") { script::severity(rest) } else { Some(Severity::Quarantine) };
-            let Some(severity) = severity else { return };
-            let detail = format!(
-                "The address begins with {scheme}: it leads to no page but runs something on the reader's machine."
-            );
-            return self.add("link_running_scheme", self.unless_text(severity), detail, into);
-        }
-        let is_unusual = scheme.starts_with("ms-") && !HARMLESS.contains(&scheme);
-        if is_unusual && self.link.place.is_followed() {
-            let detail = format!("The address begins with {scheme}, which opens a program on the reader's machine.");
-            self.add("link_running_scheme", Severity::Review, detail, into);
-        }
-    }
-
-    /// A page within the address (RFC 2397). Pictures are ordinary.
-    fn data(&self, rest: &str, into: &mut Judgement) {
-        let kind = rest.split([',', ';']).next().unwrap_or_default().trim().to_ascii_lowercase();
-        let is_page = ["html", "xml", "svg", "script"].iter().any(|word| kind.contains(word));
-        let is_picture =
-            ["image/", "font/", "audio/", "video/"].iter().any(|start| kind.starts_with(start)) && !is_page;
-        if is_picture || (!self.link.place.is_followed() && !is_page) || self.link.place == Place::Resource {
-            return;
-        }
-        let detail = "The link holds a whole page in its address, which no server and no filter has seen.";
-        self.add("link_data_page", self.unless_text(Severity::Quarantine), detail, into);
     }
 
     fn form(&self, into: &mut Judgement) {
@@ -371,34 +299,6 @@ impl Case<'_> {
         let location = format!("{} {}", self.path, mime::shown(&self.link.target));
         into.add(code, severity, detail, location.trim_end().to_owned());
     }
-}
-
-/// The name that somebody registered, or the whole name where nobody can.
-fn registrable(host: &str) -> String {
-    psl::domain_str(host).unwrap_or(host).to_owned()
-}
-
-/// The same name, also under another end: `shop.example.de` and `example.com`.
-fn is_same_owner(one: &str, other: &str) -> bool {
-    let label = |domain: &str| domain.split('.').next().unwrap_or_default().to_owned();
-    one == other || label(one) == label(other)
-}
-
-fn names(target: &str, domain: &str) -> bool {
-    matches!(Target::parse(target), Target::Web(address) if registrable(&address.host()) == domain)
-}
-
-/// Something in path or query that tells this link from others: letters and digits that are no words.
-fn has_token(address: &Address) -> bool {
-    let query = address.url.query().unwrap_or_default();
-    let mut words = address.url.path().split(['/', '.', ';']).chain(query.split(['&', '=', ';']));
-    words.any(|word| {
-        let digits = word.bytes().filter(u8::is_ascii_digit).count();
-        let capitals = word.bytes().filter(u8::is_ascii_uppercase).count();
-        let small = word.bytes().filter(u8::is_ascii_lowercase).count();
-        let is_mixed = (0 < digits && 0 < capitals + small) || (1 < capitals && 1 < small);
-        LEAST_TOKEN <= word.len() && (is_mixed || LEAST_TOKEN <= digits)
-    })
 }
 
 /// Labels of a name whose letters are of scripts that no language mixes (UTS 39 §5.1).
