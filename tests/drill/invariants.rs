@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::{
     evidence::{Entry, Found},
     load::{Letter, Sent, Specimen},
+    requests::FLOWS,
     site::flooded,
 };
 
@@ -187,7 +188,8 @@ fn requests_are_counted_once(sent: &Sent, found: &Found) -> Invariant {
     let floods = flooded();
     let is_of_requests = |name: &str| {
         let series = name.split('|').next().unwrap_or_default();
-        !series.starts_with("inbound/") && !floods.iter().any(|flood| flood == series)
+        let scope = series.split('/').next().unwrap_or_default();
+        (FLOWS.contains(&scope) || scope == "validate") && !floods.iter().any(|flood| flood == series)
     };
     let counted = |name: &String| found.counted.get(name).copied().unwrap_or_default();
     let names: BTreeSet<&String> =

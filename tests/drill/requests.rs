@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::{fleet::Reply, load::Sent, plan::Dice, site::Site};
 use crate::stack::root;
 
-const FLOWS: [&str; 5] = ["signup", "login", "password_reset", "newsletter", "other"];
+pub(crate) const FLOWS: [&str; 5] = ["signup", "login", "password_reset", "newsletter", "other"];
 
 /// Domains of the zone, with and without mail hosts, and one that is in no zone.
 const DOMAINS: [&str; 8] = [
