@@ -18,9 +18,9 @@ const LATE_COUNTERS: Duration = Duration::from_secs(90);
 #[expect(clippy::disallowed_methods, reason = "main is where clock and environment are read")]
 async fn main() -> Result<(), Error> {
     let begun = Instant::now();
-    telemetry::start(|name| std::env::var(name).ok(), std::time::SystemTime::now);
-    let config = ScanConfig::read(|name| std::env::var(name).ok())?;
-    let scanner = scanner(config).await;
+    telemetry::start(environment, std::time::SystemTime::now);
+    let config = ScanConfig::read(environment)?;
+    let scanner = scanner(config);
     telemetry::say_started(begun);
     lambda_runtime::run(service_fn(async |_: LambdaEvent<Value>| {
         Ok::<_, Error>(handle(&scanner, std::time::SystemTime::now(), LATE_COUNTERS).await?)
@@ -28,8 +28,8 @@ async fn main() -> Result<(), Error> {
     .await
 }
 
-async fn scanner(config: ScanConfig) -> Scanner {
-    let calls = aws::configuration(aws::CALL).await;
+fn scanner(config: ScanConfig) -> Scanner {
+    let calls = aws::in_lambda(aws::CALL, environment);
     let judgements = aws::single_invocation(&calls, aws::JUDGEMENT);
     let table = Table { client: aws_sdk_dynamodb::Client::new(&calls), name: config.table };
     Scanner {
@@ -40,4 +40,9 @@ async fn scanner(config: ScanConfig) -> Scanner {
         verifier: Function { client: aws_sdk_lambda::Client::from_conf(judgements), name: config.verifier },
         clocks: config.clocks,
     }
+}
+
+#[expect(clippy::disallowed_methods, reason = "part of main: the environment is read here")]
+fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok()
 }

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use gatepost::author::Author;
-use gatepost::content::link::{Judgement, Linked, judge};
+use gatepost::content::link::{Judgement, Link, Linked, judge};
 use gatepost::content::mime::{Leaf, walk};
 use gatepost::content::{links_of, unread_text};
 use gatepost::finding::Finding;
@@ -37,8 +37,9 @@ pub fn inspect(message: &[u8], limits: Limits) -> Seen {
             links.unread(leaf.path);
         }
         let file = as_file(leaf, role, &mut budget);
-        for found in file.links {
-            judge(&[found.link], &found.location, &linked, &mut links);
+        for in_one in file.links.chunk_by(|one, next| one.location == next.location) {
+            let found: Vec<Link> = in_one.iter().map(|found| found.link.clone()).collect();
+            judge(&found, in_one.first().map_or("", |first| &first.location), &linked, &mut links);
         }
         files.extend(file.findings);
         files.extend(unread_text(leaf));

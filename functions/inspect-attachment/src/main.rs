@@ -23,12 +23,12 @@ fn main() -> Result<(), Error> {
 #[expect(clippy::disallowed_methods, reason = "main is where the environment is read")]
 async fn serve() -> Result<(), Error> {
     let begun = Instant::now();
-    telemetry::start(|name| std::env::var(name).ok(), std::time::SystemTime::now);
-    let mut read = Reader::new(|name| std::env::var(name).ok());
+    telemetry::start(environment, std::time::SystemTime::now);
+    let mut read = Reader::new(environment);
     let bucket = read.required(config::BUCKET);
     let bucket = read.finish(bucket)?;
     let inspector = Inspector {
-        s3: aws_sdk_s3::Client::new(&aws::configuration(aws::TRANSFER).await),
+        s3: aws_sdk_s3::Client::new(&aws::in_lambda(aws::TRANSFER, environment)),
         child_program: std::env::current_exe()?,
         child_argument: JUDGE_STDIN.to_owned(),
         bucket,
@@ -38,4 +38,9 @@ async fn serve() -> Result<(), Error> {
         Ok::<_, Error>(handle(&inspector, event.payload).await)
     }))
     .await
+}
+
+#[expect(clippy::disallowed_methods, reason = "part of main: the environment is read here")]
+fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok()
 }

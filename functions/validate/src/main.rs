@@ -25,9 +25,9 @@ const OPINIONS_WITHIN: Duration = Duration::from_secs(1);
 #[expect(clippy::disallowed_methods, reason = "main is where clock and environment are read")]
 async fn main() -> Result<(), Error> {
     let begun = Instant::now();
-    telemetry::start(|name| std::env::var(name).ok(), std::time::SystemTime::now);
-    let config = GateConfig::read(|name| std::env::var(name).ok())?;
-    let gate = Arc::new(gate(&config).await?);
+    telemetry::start(environment, std::time::SystemTime::now);
+    let config = GateConfig::read(environment)?;
+    let gate = Arc::new(gate(&config)?);
     // A start does not fail for opinions: they are asked for again after the first answer.
     let _ = tokio::time::timeout(OPINIONS_WITHIN, gate.read_opinions(std::time::SystemTime::now())).await;
     let after_answer = AfterAnswer::register(Arc::clone(&gate)).await;
@@ -54,8 +54,8 @@ fn without_what_nobody_reads(mut event: LambdaEvent<LambdaRequest>) -> LambdaEve
     event
 }
 
-async fn gate(config: &GateConfig) -> Result<Gate, Error> {
-    let shared = aws::configuration(aws::CALL).await;
+fn gate(config: &GateConfig) -> Result<Gate, Error> {
+    let shared = aws::in_lambda(aws::CALL, environment);
     let table = Table { client: aws_sdk_dynamodb::Client::new(&shared), name: config.table.clone() };
     let limits = aws::single_attempt(&shared, config.limits_timeout);
     let limits = Table { client: aws_sdk_dynamodb::Client::from_conf(limits), name: config.table.clone() };
@@ -64,4 +64,9 @@ async fn gate(config: &GateConfig) -> Result<Gate, Error> {
     let dns = Dns::new(config.dns_server, config.dns_timeout)?;
     let s3 = aws_sdk_s3::Client::new(&shared);
     Ok(Gate::new(config, Services { table, limits, dns, s3 }, gatepost::api_key::hex(&instance)))
+}
+
+#[expect(clippy::disallowed_methods, reason = "part of main: the environment is read here")]
+fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok()
 }

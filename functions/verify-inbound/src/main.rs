@@ -15,9 +15,9 @@ use tokio::time::Instant;
 #[expect(clippy::disallowed_methods, reason = "main is where clock and environment are read")]
 async fn main() -> Result<(), Error> {
     let begun = Instant::now();
-    telemetry::start(|name| std::env::var(name).ok(), std::time::SystemTime::now);
-    let config = VerifierConfig::read(|name| std::env::var(name).ok())?;
-    let verifier = verifier(config).await?;
+    telemetry::start(environment, std::time::SystemTime::now);
+    let config = VerifierConfig::read(environment)?;
+    let verifier = verifier(config)?;
     telemetry::say_started(begun);
     lambda_runtime::run(service_fn(async |event: LambdaEvent<Value>| {
         Ok::<_, Error>(handle(&verifier, event.payload, std::time::SystemTime::now()).await)
@@ -25,8 +25,8 @@ async fn main() -> Result<(), Error> {
     .await
 }
 
-async fn verifier(config: VerifierConfig) -> Result<Verifier, Error> {
-    let calls = aws::configuration(aws::CALL).await;
+fn verifier(config: VerifierConfig) -> Result<Verifier, Error> {
+    let calls = aws::in_lambda(aws::CALL, environment);
     let transfers = aws::with_deadline(&calls, aws::TRANSFER);
     let invocations = aws::single_invocation(&calls, aws::INSPECTION);
     let authenticator = Authenticator::new(config.dns_server, config.dns_timeout)?;
@@ -48,4 +48,9 @@ fn instance() -> Result<String, Error> {
     let mut octets = [0; 8];
     getrandom::fill(&mut octets)?;
     Ok(gatepost::api_key::hex(&octets))
+}
+
+#[expect(clippy::disallowed_methods, reason = "part of main: the environment is read here")]
+fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok()
 }

@@ -14,8 +14,8 @@ import threading
 import time
 
 INVOCATIONS = 250  # of each process in one round
-EMAIL = "ann.example@mail.bench.test"
-DOMAIN = "mail.bench.test"
+EMAIL = "ann.example@mail.gatepost-bench.com"
+DOMAIN = "mail.gatepost-bench.com"
 
 IN_ADVANCE = {"GATEPOST_LIMITS_REQUESTS_PER_MINUTE": "6000000", "GATEPOST_LIMITS_BURST": "6000000"}
 EACH = {"GATEPOST_LIMITS_REQUESTS_PER_MINUTE": "999", "GATEPOST_LIMITS_BURST": "90000000"}

@@ -171,7 +171,7 @@ impl Look<'_, '_> {
             Some(Kind::Message) if self.is_mail() => message::read(octets, budget),
             None if self.is_zip_by_name() && zip::has_directory(octets) => zip_contents(octets, budget),
             None if office::flat::is_document(octets) => office::flat::read(octets),
-            None if self.is_table() => table::read(octets),
+            None | Some(Kind::Html) if self.is_table() => table::read(octets),
             _ => Contents::default(),
         }
     }

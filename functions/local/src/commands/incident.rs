@@ -50,7 +50,7 @@ pub(super) async fn run(args: Args) -> Result<(), CommandError> {
 async fn pages(target: &Target) -> Result<Messages, CommandError> {
     let [bucket] = target.names([config::BUCKET])?;
     let client = if target.aws {
-        aws_sdk_s3::Client::new(&aws::configuration(aws::CALL).await)
+        aws_sdk_s3::Client::new(&aws::of_operator(aws::CALL).await)
     } else {
         clients::s3(&target.endpoints().await?.s3, CALL)
     };

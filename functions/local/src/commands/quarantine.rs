@@ -91,7 +91,7 @@ pub(super) async fn run(args: Args) -> Result<(), CommandError> {
 async fn quarantine(target: &Target) -> Result<Quarantine, CommandError> {
     let [table, bucket, verifier] = target.names([config::TABLE, config::BUCKET, config::VERIFIER])?;
     if target.aws {
-        let calls = aws::configuration(aws::CALL).await;
+        let calls = aws::of_operator(aws::CALL).await;
         let transfers = aws::with_deadline(&calls, aws::TRANSFER);
         let invocations = aws::single_invocation(&calls, aws::JUDGEMENT);
         return Ok(Quarantine {

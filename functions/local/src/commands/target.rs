@@ -49,7 +49,7 @@ impl Target {
     /// When no local stack answers.
     pub(super) async fn table(&self, name: String) -> Result<Table, CommandError> {
         let client = if self.aws {
-            aws_sdk_dynamodb::Client::new(&aws::configuration(aws::CALL).await)
+            aws_sdk_dynamodb::Client::new(&aws::of_operator(aws::CALL).await)
         } else {
             clients::dynamodb(&self.endpoints().await?.dynamodb, CALL)
         };

@@ -53,6 +53,7 @@ const ROWS: &[(Setting, &str, Shown)] = &[
     (config::AUTH_PROXY_HEADER, "", Shown::Not),
     (config::AUTH_PROXY_AUDIENCE, "", Shown::Not),
     (config::AUTH_PROXY_JWKS_URL, "", Shown::Not),
+    (config::DNS_SERVER, "", Shown::Not),
     (config::TABLE, "", Shown::Not),
     (config::BUCKET, "", Shown::Not),
     (config::ALERT_TOPIC, "", Shown::Not),

@@ -357,7 +357,7 @@ fn tables_in_the_form_of_text_are_read_as_excel_does() {
     for (name, content, expected) in [
         ("a.csv", &b"=cmd|'/c start a,b'!A0\r\n"[..], &[dde][..]),
         ("a.prn", b"  =cmd|'/c x'!A0", &[dde]),
-        ("a.xls", b"<table><tr><td>=cmd|'/c x'!A0</td></table>", &[dde]),
+        ("a.xls", b"<html><table><tr><td>=cmd|'/c x'!A0</td></table>", &[dde]),
         ("a.csv", b"\xff\xfe=\0c\0m\0d\0|\0'\0/\0c\0'\0!\0A\x000\0", &[dde]),
         ("a.csv", b"- one | two!\r\n- three | four !\r\n", &[]),
         ("a.csv", b"name,note\r\nAnn,a|b!\r\n", &[]),
