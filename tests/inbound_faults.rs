@@ -7,9 +7,15 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use gatepost::disposition::Disposition;
 use gatepost::io::{
-    authentication::Authenticator, counters::MailCounters, dns::NameServer as Server, functions::Function,
-    ledger::Ledger, messages::Messages, table::Table,
+    authentication::Authenticator,
+    counters::MailCounters,
+    dns::NameServer as Server,
+    functions::Function,
+    ledger::{Claim, Claimed, EntryKey, Ledger},
+    messages::Messages,
+    table::Table,
 };
 use gatepost_inspect_attachment::Inspector;
 use gatepost_local::{
@@ -298,4 +304,35 @@ async fn a_message_that_was_swept_and_deferred_before_its_event_came_is_counted_
     let counted: Vec<_> = table::counted(&bench.dynamodb).await.into_iter().collect();
     let expected = [("defer", 1), ("deliver", 1), ("total", 1)];
     assert_eq!(counted, expected.map(|(channel, n)| (format!("inbound/receiver.example|{channel}"), n)));
+}
+
+#[tokio::test]
+async fn of_two_that_decide_differently_for_other_recipients_at_the_same_time_one_does() {
+    let table = DynamoDb::start(None).await.expect("a port is free");
+    let ledger = Ledger { table: table::client(&table.url()) };
+    let now = clock::now();
+    let claim = async |recipient: &str| {
+        let recipients = [recipient.to_owned()];
+        let entry = EntryKey::new("shared", &recipients, "verify-inbound");
+        match ledger.claim(&entry, &recipients, recipient, now).await.expect("the table answers") {
+            Claimed::Ours(claim) => claim,
+            other => panic!("{other:?}"),
+        }
+    };
+    // The first looked before there was a second.
+    let first = claim("ann@receiver.example").await;
+    let first = first.beside(&ledger.entries("shared").await.expect("the table answers"));
+    let second = claim("ben@receiver.example").await;
+    let second = second.beside(&ledger.entries("shared").await.expect("the table answers"));
+    let decide =
+        async |claim: &Claim, disposition| ledger.decide(claim, disposition, "report", None, now).await.is_ok();
+    assert!(decide(&second, Disposition::Reject).await);
+    assert!(!decide(&first, Disposition::Quarantine).await);
+    // The other way round: what was seen undecided is decided by now.
+    let third = claim("carol@receiver.example").await;
+    let seen_before = ledger.entries("shared").await.expect("the table answers");
+    let first = claim("ann@receiver.example").await;
+    let third = third.beside(&seen_before);
+    assert!(decide(&first, Disposition::Reject).await);
+    assert!(!decide(&third, Disposition::Deliver).await);
 }

@@ -192,10 +192,15 @@ impl Verifier {
         };
         // Judging took its time: others may have decided meanwhile.
         let entries = self.ledger.entries(receipt.message_id.as_str()).await?;
-        match self.adopt(&entries, receipt, claim, clock).await? {
-            Some(settled) => Ok(settled),
-            None => self.record(judged, receipt, &counted_before(claim, &entries, receipt), clock).await,
+        if let Some(settled) = self.adopt(&entries, receipt, claim, clock).await? {
+            return Ok(settled);
         }
+        let unrecorded = match self.record(judged, receipt, &counted_before(claim, &entries, receipt), clock).await {
+            Err(VerifyError::Ledger(error)) => error,
+            recorded => return recorded,
+        };
+        let entries = self.ledger.entries(receipt.message_id.as_str()).await?;
+        self.adopt(&entries, receipt, claim, clock).await?.ok_or(unrecorded.into())
     }
 
     /// A message has one disposition: what was decided for other recipients of it holds for these as well, and it lies
@@ -273,7 +278,7 @@ fn may_be_the_same(sibling: &Entry, receipt: &Receipt) -> bool {
 fn counted_before(claim: &Claim, entries: &[Entry], receipt: &Receipt) -> Claim {
     let is_deferred = |entry: &&Entry| entry.disposition == Some(Disposition::Defer);
     let before = entries.iter().filter(is_deferred).any(|entry| may_be_the_same(entry, receipt));
-    let mut claim = claim.clone();
+    let mut claim = claim.beside(entries);
     claim.was_deferred |= before;
     claim
 }

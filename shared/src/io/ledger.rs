@@ -7,7 +7,7 @@
 use std::time::{Duration, SystemTime};
 
 use aws_sdk_dynamodb::{
-    error::SdkError,
+    error::{BuildError, SdkError},
     operation::{transact_write_items::TransactWriteItemsError, update_item::UpdateItemError},
     types::{ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update},
 };
@@ -24,6 +24,9 @@ pub const CLAIM_HOLDS: Duration = Duration::from_secs(6);
 /// How long to wait before a transaction that met another one is tried again, at first and at most.
 const CONFLICT_PAUSE: Duration = Duration::from_millis(40);
 const MOST_CONFLICT_PAUSE: Duration = Duration::from_millis(400);
+
+/// Of one message, in one transaction, which takes 100 items.
+const MOST_SIBLINGS: usize = 90;
 
 /// How long a decision is remembered: longer than SES or anyone retries.
 const REMEMBERED_FOR_SECONDS: u64 = 30 * 24 * 3600;
@@ -54,6 +57,9 @@ pub struct Claim {
     pub was_reopened: bool,
     /// Claims since the last decision, this one included. Whoever died with one left no other trace.
     pub attempts: u32,
+    /// The same message for other recipients, as far as it was not decided when we looked: whoever is at it loses the claim
+    /// when we decide.
+    siblings: Vec<EntryKey>,
 }
 
 /// What became of an attempt to claim.
@@ -191,10 +197,11 @@ impl Ledger {
         update.send().await.map(drop).map_err(|error| TableError::new("release a claim", error))
     }
 
-    /// Records the decision and its count in one transaction.
+    /// Records the decision and its count in one transaction. One that is final takes the claims of others at the same message
+    /// for other recipients away, so that nobody decides otherwise who looked before this.
     ///
     /// # Errors
-    /// When the table did not take it, or the claim is no longer ours.
+    /// When the table did not take it, the claim is no longer ours, or the message was decided for others meanwhile.
     pub async fn decide(
         &self,
         claim: &Claim,
@@ -222,9 +229,25 @@ impl Ledger {
             .expression_attribute_values(":holder", text(&claim.holder))
             .build()
             .map_err(|cause| failed(cause.into()))?;
-        let items: Vec<_> =
+        let mut items: Vec<_> =
             std::iter::once(TransactWriteItem::builder().update(update).build()).chain(counted).collect();
+        if disposition != Disposition::Defer {
+            for sibling in claim.siblings.iter().take(MOST_SIBLINGS) {
+                items.push(self.overtake(sibling).map_err(|cause| failed(cause.into()))?);
+            }
+        }
         self.transact(items).await
+    }
+
+    fn overtake(&self, sibling: &EntryKey) -> Result<TransactWriteItem, BuildError> {
+        let update = Update::builder()
+            .table_name(&self.table.name)
+            .set_key(Some(sibling.item_key()))
+            .update_expression("REMOVE claim_holder, claim_ends")
+            .condition_expression("attribute_not_exists(disposition) OR disposition = :defer")
+            .expression_attribute_values(":defer", text(Disposition::Defer.as_str()))
+            .build()?;
+        Ok(TransactWriteItem::builder().update(update).build())
     }
 
     /// Tries again when another transaction was at the same items at the same time: the condition on the claim makes
@@ -321,7 +344,15 @@ impl Claim {
             was_deferred: disposition(item) == Some(Disposition::Defer),
             was_reopened: read_number(item, "reopened").is_some_and(|reopened: u8| 0 < reopened),
             attempts: read_number(item, "attempts").unwrap_or(1),
+            siblings: Vec::new(),
         }
+    }
+
+    /// The claim in the light of all entries of its message.
+    #[must_use]
+    pub fn beside(&self, entries: &[Entry]) -> Self {
+        let others = entries.iter().filter(|entry| entry.key != self.entry && entry.decided().is_none());
+        Self { siblings: others.map(|entry| entry.key.clone()).collect(), ..self.clone() }
     }
 }
 
