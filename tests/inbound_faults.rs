@@ -2,6 +2,7 @@
 //! everything but a proper answer for CONTINUE, so there is always one.
 
 use std::{
+    net::SocketAddr,
     path::PathBuf,
     sync::Arc,
     time::{Duration, SystemTime},
@@ -84,7 +85,8 @@ impl Bench {
             bucket: BUCKET.to_owned(),
         };
         lambda.register("inspect-attachment", CALL, move |payload| inspect(inspector.clone(), payload));
-        let verifier = verifier(&dns, &clients);
+        let config = VerifierConfig::read(|_| None).expect("the defaults are a configuration");
+        let verifier = verifier(config, dns.address(), &clients);
         Self { verifier, s3, dynamodb: table, _services: (dynamodb, objects, lambda, dns) }
     }
 
@@ -101,12 +103,12 @@ impl Bench {
     }
 }
 
-fn verifier(dns: &NameServer, clients: &Clients) -> Verifier {
-    let config = VerifierConfig::read(|_| None).expect("the defaults are a configuration");
-    let authenticator = Authenticator::new(Server::At(dns.address()), config.dns_timeout).expect("an address");
+/// The handler in the process of the test, where its clock can be wrong.
+pub(crate) fn verifier(config: VerifierConfig, dns: SocketAddr, clients: &Clients) -> Verifier {
+    let authenticator = Authenticator::new(Server::At(dns), config.dns_timeout).expect("an address");
     Verifier {
         judge: Judge { authenticator, policy: config.policy },
-        counters: Arc::new(MailCounters::new(TABLE.to_owned(), "bench")),
+        counters: Arc::new(MailCounters::new(TABLE.to_owned(), "in-test")),
         deadline: config.deadline,
         messages: Messages { client: clients.s3.clone(), bucket: config.bucket },
         ledger: Ledger { table: Table { client: clients.dynamodb.clone(), name: TABLE.to_owned() } },

@@ -15,8 +15,7 @@ use gatepost::{
     api_key::ApiKey,
     bucket::Bucket,
     io::{
-        alerts::Outbox, authentication::Authenticator, counters::MailCounters, counters::preload,
-        dns::NameServer as Server, functions::Function, ledger::Ledger, messages::Messages, scan_progress,
+        alerts::Outbox, counters::preload, functions::Function, ledger::Ledger, messages::Messages, scan_progress,
         series_state::Models, table::Table,
     },
     local_time::Clocks,
@@ -32,7 +31,7 @@ use gatepost_local::{
     clock,
     name_server::NameServer,
 };
-use gatepost_verify_inbound::{Verifier, VerifierConfig, judge::Judge};
+use gatepost_verify_inbound::{Verifier, VerifierConfig};
 use serde_json::Value;
 
 use super::{
@@ -40,6 +39,7 @@ use super::{
     name_server::NameServerProxy,
 };
 use crate::{
+    inbound_faults::verifier,
     proxy::Proxy,
     runtime_api::Extensions,
     stack::{Stack, root, scratch_file},
@@ -139,7 +139,7 @@ impl Site {
         let first_flood = Bucket::of(clock::now()).minus(24 + (FLOODS - 1) * APART);
         count_floods(&table::client(&stack.dynamodb), first_flood).await;
         Self {
-            elsewhen: verifier(&environment, &clients, &dns),
+            elsewhen: verifier(configured(&environment), dns.address(), &clients),
             scanner: scanner(&clients),
             objects: clients::s3(&stack.s3, SCAN.timeout),
             clock_off_s: AtomicI64::new(0),
@@ -215,20 +215,9 @@ fn environment(endpoints: &Endpoints, dns: &NameServerProxy) -> Vec<(String, Str
     settings.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec()
 }
 
-fn verifier(environment: &[(String, String)], clients: &Clients, dns: &NameServerProxy) -> Verifier {
+fn configured(environment: &[(String, String)]) -> VerifierConfig {
     let variable = |name: &str| Some(environment.iter().find(|(known, _)| known == name)?.1.clone());
-    let config = VerifierConfig::read(variable).expect("a configuration");
-    let authenticator = Authenticator::new(Server::At(dns.address()), config.dns_timeout).expect("an address");
-    Verifier {
-        judge: Judge { authenticator, policy: config.policy },
-        counters: Arc::new(MailCounters::new(TABLE.to_owned(), "elsewhen")),
-        deadline: config.deadline,
-        messages: Messages { client: clients.s3.clone(), bucket: config.bucket },
-        ledger: Ledger { table: Table { client: clients.dynamodb.clone(), name: TABLE.to_owned() } },
-        inspector: Function { client: clients.lambda.clone(), name: config.inspector },
-        function: "verify-inbound".to_owned(),
-        defer_for: config.defer_for,
-    }
+    VerifierConfig::read(variable).expect("a configuration")
 }
 
 fn scanner(clients: &Clients) -> Scanner {

@@ -91,14 +91,7 @@ fn is_host(value: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-
-    fn address(written: &str) -> Address {
-        match Target::parse(written) {
-            Target::Web(address) => *address,
-            other => panic!("{written}: {other:?}"),
-        }
-    }
+    use super::super::target::tests::address;
 
     #[test]
     fn an_address_in_an_address_is_found() {

@@ -135,11 +135,11 @@ fn without_port(host: &str) -> &str {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn address(written: &str) -> Address {
+    pub(in super::super) fn address(written: &str) -> Address {
         match Target::parse(written) {
             Target::Web(address) => *address,
             other => panic!("{written}: {other:?}"),
