@@ -106,6 +106,7 @@ impl Scanner {
         let Some(group) = desk.gathering.groups.get_mut(fingerprint) else { return Ok(None) };
         let events = members.iter().filter_map(|&at| troubled.series.get(at)?.1.event.as_ref());
         let bucket = events.map(|event| event.bucket).max().unwrap_or_else(|| span.end.minus(1));
+        let untold = group.clone();
         let state = group.announce(bucket, &desk.calendar);
         if state.is_none() && members.is_empty() {
             return Ok(None);
@@ -118,7 +119,11 @@ impl Scanner {
             let kept_since = unix_seconds(span.end.start());
             writes.push(enqueue(table, &alert, kept_since).map_err(|error| TableError::new("store an alert", error))?);
         }
-        self.commit(members, troubled, writes).await?;
+        if let Err(error) = self.commit(members, troubled, writes).await {
+            // Whoever joins it next tells what this did not.
+            desk.gathering.groups.insert(fingerprint.to_owned(), untold);
+            return Err(error);
+        }
         desk.revisions.insert(fingerprint.to_owned(), found.map_or(0, |found| found + 1));
         Ok(state)
     }

@@ -135,7 +135,7 @@ pub async fn handle(verifier: &Verifier, event: Value, now: SystemTime) -> SesAn
 
 impl Verifier {
     async fn answer(&self, receipt: &Receipt, clock: Clock) -> SesDisposition {
-        let verified = tokio::time::timeout(ANSWER_WITHIN, self.verify(receipt, clock)).await;
+        let verified = tokio::time::timeout(clock.left_of(ANSWER_WITHIN), self.verify(receipt, clock)).await;
         match verified.unwrap_or(Err(VerifyError::Late)) {
             Ok(Disposition::Deliver) => SesDisposition::Continue,
             Ok(Disposition::Defer | Disposition::Quarantine | Disposition::Reject) => SesDisposition::StopRuleSet,

@@ -32,8 +32,10 @@ pub enum Limit {
     Entries,
     Depth,
     Ratio,
-    /// Of a PDF file.
+    /// Of a document.
     Objects,
+    /// That an XML document declares.
+    Entities,
     /// Of a packed file.
     Streams,
 }
@@ -47,6 +49,7 @@ impl fmt::Display for Limit {
             Self::Depth => write!(f, "holds archives within archives deeper than {MAX_DEPTH}"),
             Self::Ratio => write!(f, "unpacks to more than {MAX_RATIO} times its size"),
             Self::Streams => write!(f, "is packed in more streams than are looked at"),
+            Self::Entities => write!(f, "declares more entities, or deeper ones, than are looked at"),
             Self::Objects => write!(f, "has more objects than are looked at"),
         }
     }

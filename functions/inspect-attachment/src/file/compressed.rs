@@ -43,7 +43,7 @@ fn unpacked_name(name: &str) -> String {
     long.map_or_else(|| stem.to_owned(), |(_, long)| format!("{stem}.{long}"))
 }
 
-/// Programs that pack in parallel write a stream for each 900 kB.
+/// Programs that pack in parallel write a stream, or a block of one, for each 900 kB.
 const MAX_STREAMS: usize = 1_000;
 
 /// The first stream to its end, and the others up to where the next begins.
@@ -93,23 +93,28 @@ fn xz_stream<'a>(
 ) -> Result<&'a [u8], Limit> {
     const STREAM_HEADER: usize = 12;
     let mut rest = packed.get(STREAM_HEADER..).unwrap_or_default();
-    let mut is_first = true;
+    let mut blocks = 0;
     while let Some((dictionary, data)) = block(rest) {
+        blocks += 1;
+        if MAX_STREAMS < blocks {
+            return Err(Limit::Streams);
+        }
         if MAX_DICTIONARY < dictionary {
             contents.unopened("xz with a large dictionary");
             return Ok(data);
         }
         let mut reader = Lzma2Reader::new(data, dictionary, None);
         let piece = budget.unpack(data.len(), reader.by_ref())?;
-        if piece.is_empty() {
+        let unread = reader.into_inner();
+        if piece.is_empty() && unread.len() == data.len() {
             return Ok(data);
         }
         unpacked.extend(piece);
-        is_first = false;
         // Padding and the check follow the data, and nothing says what a damaged block left unread.
-        rest = after_check(packed, data, reader.into_inner());
+        rest = after_check(packed, data, unread);
     }
-    if is_first && rest.first().is_some_and(|size| *size != 0) {
+    // The index behind the last block begins with a zero.
+    if rest.first().is_some_and(|size| *size != 0) {
         contents.unopened("xz with a filter");
     }
     Ok(rest)

@@ -29,8 +29,8 @@ const COMPRESSED_DATA: &[u8] = b"\x2a\x86\x48\x86\xf7\x0d\x01\x09\x10\x01\x09";
 /// What the identifier at the beginning says.
 pub(crate) fn kind(octets: &[u8]) -> Option<Kind> {
     let mut reader = Reader::new(octets);
-    let mut content_info = reader.within(SEQUENCE)?;
-    match content_info.element(0)? {
+    reader.enter(SEQUENCE)?;
+    match reader.element(0)? {
         (OBJECT_IDENTIFIER, SIGNED_DATA | COMPRESSED_DATA) => Some(Kind::SignedMessage),
         (OBJECT_IDENTIFIER, ENVELOPED_DATA | AUTHENTICATED_ENVELOPED_DATA) => Some(Kind::EncryptedMessage),
         _ => None,
@@ -63,7 +63,11 @@ pub(crate) fn encrypted() -> Contents<'static> {
 
 fn content(octets: &[u8], budget: &mut Budget) -> Result<Option<Vec<u8>>, Limit> {
     let mut reader = Reader::new(octets);
-    let Some((is_packed, pieces)) = reader.content() else { return Ok(None) };
+    let found = reader.content();
+    if reader.is_cut {
+        return Err(Limit::Objects);
+    }
+    let Some((is_packed, pieces)) = found else { return Ok(None) };
     let length = pieces.iter().map(|piece| piece.len()).sum();
     budget.take_octets(length)?;
     let content = pieces.concat();
@@ -74,31 +78,35 @@ fn content(octets: &[u8], budget: &mut Budget) -> Result<Option<Vec<u8>>, Limit>
 struct Reader<'a> {
     rest: &'a [u8],
     elements_left: usize,
+    /// There is more than is read.
+    is_cut: bool,
 }
 
 impl<'a> Reader<'a> {
     fn new(octets: &'a [u8]) -> Self {
-        Self { rest: octets, elements_left: MAX_ELEMENTS }
+        Self { rest: octets, elements_left: MAX_ELEMENTS, is_cut: false }
     }
 
     /// Whether the content is packed, and its octets: one string or pieces of one.
     fn content(&mut self) -> Option<(bool, Vec<&'a [u8]>)> {
-        let mut content_info = self.within(SEQUENCE)?;
-        let (_, kind) = content_info.element(0)?;
-        let mut data = content_info.within(EXPLICIT)?.within(SEQUENCE)?;
+        self.enter(SEQUENCE)?;
+        let (_, kind) = self.element(0)?;
+        self.enter(EXPLICIT)?;
+        self.enter(SEQUENCE)?;
         // The version, and the algorithms.
-        data.element(0)?;
-        data.element(0)?;
-        let mut encapsulated = data.within(SEQUENCE)?;
-        encapsulated.element(0)?;
-        let mut explicit = encapsulated.within(EXPLICIT)?;
+        self.element(0)?;
+        self.element(0)?;
+        self.enter(SEQUENCE)?;
+        self.element(0)?;
+        self.enter(EXPLICIT)?;
         let mut pieces = Vec::new();
-        explicit.pieces(&mut pieces, 0);
+        self.pieces(&mut pieces, 0);
         Some((kind == COMPRESSED_DATA, pieces))
     }
 
     /// Recursive, and [`MAX_NESTING`] ends it.
     fn pieces(&mut self, pieces: &mut Vec<&'a [u8]>, nesting: usize) {
+        self.is_cut |= nesting == MAX_NESTING;
         while nesting < MAX_NESTING && !self.rest.is_empty() {
             match self.rest.first() {
                 Some(&OCTET_STRING) => match self.element(0) {
@@ -108,9 +116,9 @@ impl<'a> Reader<'a> {
                 Some(&OCTET_STRING_IN_PIECES) => match self.header() {
                     Some((_, Some(length))) => {
                         let (inner, after) = self.rest.split_at_checked(length).unwrap_or((self.rest, &[]));
-                        let mut inner = Reader { rest: inner, elements_left: self.elements_left };
+                        let mut inner = Reader { rest: inner, ..*self };
                         inner.pieces(pieces, nesting + 1);
-                        (self.rest, self.elements_left) = (after, inner.elements_left);
+                        *self = Reader { rest: after, ..inner };
                     }
                     Some((_, None)) => {
                         self.pieces(pieces, nesting + 1);
@@ -125,17 +133,17 @@ impl<'a> Reader<'a> {
 
     /// The last piece of what was cut off.
     fn cut_off(&self, pieces: &mut Vec<&'a [u8]>) {
-        let mut reader = Reader { rest: self.rest, elements_left: 1 };
+        let mut reader = Reader { rest: self.rest, elements_left: 1, is_cut: false };
         if reader.header().is_some() {
             pieces.push(reader.rest);
         }
     }
 
     /// Into the next element: without a stated length up to the end of what there is.
-    fn within(&mut self, tag: u8) -> Option<Self> {
+    fn enter(&mut self, tag: u8) -> Option<()> {
         let (found, length) = self.header()?;
-        let rest = length.and_then(|length| self.rest.get(..length)).unwrap_or(self.rest);
-        (found == tag).then_some(Self { rest, elements_left: self.elements_left })
+        self.rest = length.and_then(|length| self.rest.get(..length)).unwrap_or(self.rest);
+        (found == tag).then_some(())
     }
 
     /// The next element, stepped over.
@@ -151,7 +159,10 @@ impl<'a> Reader<'a> {
                 self.rest = self.rest.get(2..)?;
                 return Some((tag, start.get(..start.len() - self.rest.len())?));
             }
-            None => return None,
+            None => {
+                self.is_cut = true;
+                return None;
+            }
         };
         let (body, rest) = start.split_at_checked(length)?;
         self.rest = rest;
@@ -160,6 +171,7 @@ impl<'a> Reader<'a> {
 
     /// Tag and length; a length that is not stated is `None`.
     fn header(&mut self) -> Option<(u8, Option<usize>)> {
+        self.is_cut |= self.elements_left == 0;
         self.elements_left = self.elements_left.checked_sub(1)?;
         let (&[tag, first], rest) = self.rest.split_first_chunk()?;
         self.rest = rest;

@@ -83,7 +83,7 @@ fn finish(attachment: Option<Attachment>, contents: &mut Contents<'static>) {
 }
 
 fn of_attachment(data: &[u8], attachment: &mut Attachment, budget: &mut Budget) -> Result<(), Limit> {
-    for property in properties(data) {
+    for property in properties(data)? {
         match property.id {
             LONG_NAME | SHORT_NAME => attachment.names.push(property.text()),
             // A message in the message is of the same form, and an object a compound file.
@@ -103,7 +103,7 @@ fn of_attachment(data: &[u8], attachment: &mut Attachment, budget: &mut Budget) 
 }
 
 fn of_message(data: &[u8], budget: &mut Budget, contents: &mut Contents<'static>) -> Result<(), Limit> {
-    for property in properties(data) {
+    for property in properties(data)? {
         match property.id {
             BODY => contents.links.extend(links_of_text(&property.text(), Place::Text)),
             HTML => contents.links.extend(links_of_html(&text_of(property.value)).links),
@@ -137,15 +137,19 @@ impl Property<'_> {
     }
 }
 
-fn properties(data: &[u8]) -> Vec<Property<'_>> {
+/// Those up to the first that cannot be read.
+fn properties(data: &[u8]) -> Result<Vec<Property<'_>>, Limit> {
     let mut rest = data.get(4..).unwrap_or_default();
     let mut properties = Vec::new();
-    for _ in 0..usize_at(data, 0).unwrap_or_default().min(MAX_PROPERTIES) {
+    for _ in 0..usize_at(data, 0).unwrap_or_default() {
         if property(&mut rest, &mut properties).is_none() {
             break;
         }
+        if MAX_PROPERTIES < properties.len() {
+            return Err(Limit::Objects);
+        }
     }
-    properties
+    Ok(properties)
 }
 
 fn property<'a>(rest: &mut &'a [u8], properties: &mut Vec<Property<'a>>) -> Option<()> {
@@ -157,7 +161,7 @@ fn property<'a>(rest: &mut &'a [u8], properties: &mut Vec<Property<'a>>) -> Opti
     let single = kind & !IS_MULTIPLE;
     let is_variable = matches!(single, OBJECT | STRING_8 | UNICODE | BINARY);
     let count = if is_variable || kind != single { take_number(rest)? } else { 1 };
-    for _ in 0..count.min(MAX_PROPERTIES) {
+    for _ in 0..count.min(MAX_PROPERTIES + 1) {
         let length = match single {
             _ if is_variable => take_number(rest)?,
             0x0005..=0x0007 | 0x0014 | 0x0040 => 8,

@@ -10,7 +10,7 @@ use gatepost::content::{
 };
 use gatepost::finding::Severity;
 
-use super::{contents::Contents, octets::text_of};
+use super::{budget::Limit, contents::Contents, octets::text_of};
 
 /// Letters in a row that only encoded octets have.
 const ENCODED_LETTERS: usize = 200;
@@ -50,7 +50,11 @@ impl Page {
             reader.read(&text, &Reading::of_page(&text), contents);
         }
         if self.is_xml && Reading::is_page_of_xml(&text) {
-            reader.read(&expanded(&text), &[Reading::Xml], contents);
+            let expanded = expanded(&text);
+            if expanded.is_cut {
+                contents.exceeded(Limit::Entities);
+            }
+            reader.read(&expanded.text, &[Reading::Xml], contents);
         }
         reader.scripts.judge(self.is_drawing, contents);
     }

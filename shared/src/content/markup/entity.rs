@@ -12,7 +12,7 @@ const MAX_ENTITIES: usize = 200;
 /// Entities within each other that are replaced.
 const MAX_NESTING: usize = 4;
 
-/// Octets that replacing may add. What goes beyond stays a reference, in browsers too.
+/// Octets that replacing may add.
 const MAX_ADDED: usize = 1 << 20;
 
 struct Entity<'x> {
@@ -20,27 +20,39 @@ struct Entity<'x> {
     text: &'x str,
 }
 
-/// The document with the entities that it declares replaced by what they stand for. Linear.
+/// A document with the entities that it declares replaced by what they stand for.
+#[derive(Debug)]
+pub struct Expanded<'x> {
+    pub text: Cow<'x, str>,
+    /// A reader without our limits sees more: entities deeper than 4, beyond the 200th, or longer than 1 MB together.
+    pub is_cut: bool,
+}
+
+/// Linear.
 #[must_use]
-pub fn expanded(xml: &str) -> Cow<'_, str> {
-    if memmem::find(xml.as_bytes(), b"<!ENTITY").is_none() {
-        return Cow::Borrowed(xml);
+pub fn expanded(xml: &str) -> Expanded<'_> {
+    let mut expanded = Expanded { text: Cow::Borrowed(xml), is_cut: false };
+    if memmem::find(xml.as_bytes(), DECLARATION.as_bytes()).is_none() {
+        return expanded;
     }
     let declarations = resolved(xml);
     let entities: Vec<Entity<'_>> = declared(&declarations).collect();
-    let mut document = Cow::Borrowed(xml);
     for _ in 0..MAX_NESTING {
-        match replaced(&document, &entities, xml.len() + MAX_ADDED) {
-            Some(next) => document = Cow::Owned(next),
+        match replaced(&expanded.text, &entities, xml.len() + MAX_ADDED) {
+            Some(next) => expanded.text = Cow::Owned(next),
             None => break,
         }
     }
-    document
+    let is_left = expanded.text.split('&').skip(1).any(|after| reference(after, &entities).is_some());
+    expanded.is_cut = is_left || declarations.matches(DECLARATION).nth(MAX_ENTITIES).is_some();
+    expanded
 }
+
+const DECLARATION: &str = "<!ENTITY";
 
 /// `<!ENTITY name "text">`, within other entities too.
 fn declared(xml: &str) -> impl Iterator<Item = Entity<'_>> {
-    xml.split("<!ENTITY").skip(1).take(MAX_ENTITIES).filter_map(|declaration| {
+    xml.split(DECLARATION).skip(1).take(MAX_ENTITIES).filter_map(|declaration| {
         let (name, rest) =
             declaration.trim_start_matches([' ', '\t', '\r', '\n', '%']).split_once(char::is_whitespace)?;
         let rest = rest.trim_start();
@@ -117,7 +129,8 @@ mod tests {
             ("", "&a;", "&a;"),
         ] {
             let xml = format!("<!DOCTYPE x [{declarations}]><x>{text}</x>");
-            assert!(expanded(&xml).ends_with(&format!("<x>{expected}</x>")), "{declarations}: {}", expanded(&xml));
+            let Expanded { text: whole, is_cut } = expanded(&xml);
+            assert!(whole.ends_with(&format!("<x>{expected}</x>")) && !is_cut, "{declarations}: {whole}");
         }
     }
 
@@ -125,7 +138,18 @@ mod tests {
     fn entities_that_stand_for_each_other_have_an_end() {
         let many = "&a;".repeat(1000);
         let xml = format!("<!DOCTYPE x [<!ENTITY a '{many}'>]><x>{many}</x>");
-        assert!(expanded(&xml).len() <= xml.len() + MAX_ADDED);
+        let Expanded { text, is_cut } = expanded(&xml);
+        assert!(is_cut && text.len() <= xml.len() + MAX_ADDED);
+    }
+
+    #[test]
+    fn what_is_deeper_or_later_than_is_read_is_told() {
+        let deep: String = (0..MAX_NESTING).map(|n| format!("<!ENTITY a{n} '&a{};'>", n + 1)).collect();
+        let late: String = (0..MAX_ENTITIES).map(|n| format!("<!ENTITY b{n} ''>")).collect();
+        for declarations in [format!("{deep}<!ENTITY a{MAX_NESTING} '<b/>'>"), format!("{late}<!ENTITY a0 '<b/>'>")] {
+            let xml = format!("<!DOCTYPE x [{declarations}]><x>&a0;</x>");
+            assert!(expanded(&xml).is_cut, "{xml}");
+        }
     }
 
     #[test]

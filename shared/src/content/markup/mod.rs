@@ -8,7 +8,10 @@ mod reading;
 
 use std::borrow::Cow;
 
-pub use self::{entity::expanded, reading::Reading};
+pub use self::{
+    entity::{Expanded, expanded},
+    reading::Reading,
+};
 use self::{foreign::Foreign, raw::end_of_script};
 use super::character_reference::resolved;
 

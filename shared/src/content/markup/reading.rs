@@ -54,8 +54,8 @@ impl Reading {
     /// Whether an XML document may do what a page does: the text with its references and entities resolved says so.
     #[must_use]
     pub fn is_page_of_xml(xml: &str) -> bool {
-        let text = resolved(xml);
-        PAGES.iter().any(|namespace| text.contains(namespace) || expanded(xml).contains(namespace))
+        let (text, expanded) = (resolved(xml), expanded(xml));
+        expanded.is_cut || PAGES.iter().any(|namespace| text.contains(namespace) || expanded.text.contains(namespace))
     }
 
     /// Whether drawings and formulas are read by rules of their own.

@@ -83,14 +83,14 @@ pub(super) fn objects(octets: &[u8]) -> (Vec<Object<'_>>, bool) {
             is_cut = true;
             continue;
         }
-        parser.at = at + 3;
+        (parser.at, parser.seen) = (at + 3, 0);
         let value = parser.value(0);
         if is_hidden {
-            hidden_left = hidden_left.saturating_sub(parser.at - at);
+            hidden_left = hidden_left.saturating_sub(parser.seen.max(parser.at) - at);
         }
         let stream = matches!(value, Some(Value::Dictionary(_))).then(|| search.stream(&mut parser)).flatten();
         objects.extend(value.map(|value| Object { number, value, stream }));
-        end = end.max(parser.at);
+        end = end.max(parser.at).max(parser.seen);
     }
     objects.extend(trailers(octets, &mut parser));
     (objects, is_cut || parser.is_cut())
@@ -126,14 +126,14 @@ pub(super) fn packed_objects(octets: &[u8], first: Option<usize>, count: Option<
             is_cut = true;
             continue;
         }
-        parser.at = at;
+        (parser.at, parser.seen) = (at, 0);
         let value = parser.value(0);
         if at < end {
-            hidden_left = hidden_left.saturating_sub(parser.at - at);
+            hidden_left = hidden_left.saturating_sub(parser.seen.max(parser.at) - at);
         }
         let number = u32::try_from(number).unwrap_or(u32::MAX);
         objects.extend(value.map(|value| Object { number, value, stream: None }));
-        end = end.max(parser.at);
+        end = end.max(parser.at).max(parser.seen);
     }
     (objects, is_cut || parser.is_cut())
 }

@@ -13,12 +13,14 @@ const MAX_VALUES: usize = 1_000_000;
 pub(super) struct Parser<'a> {
     octets: &'a [u8],
     pub(super) at: usize,
+    /// The end of what was looked at, which may lie behind `at`.
+    pub(super) seen: usize,
     values_left: usize,
 }
 
 impl<'a> Parser<'a> {
     pub(super) fn new(octets: &'a [u8]) -> Self {
-        Self { octets, at: 0, values_left: MAX_VALUES }
+        Self { octets, at: 0, seen: 0, values_left: MAX_VALUES }
     }
 
     /// Whether there were more values than are kept.
@@ -92,6 +94,7 @@ impl<'a> Parser<'a> {
                 return Some(u32::try_from(number).map_or(Value::Other, Value::Reference));
             }
         }
+        self.seen = self.seen.max(self.at);
         self.at = after;
         Some(first)
     }

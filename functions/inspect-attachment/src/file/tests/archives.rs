@@ -233,6 +233,20 @@ fn a_calendar_and_a_notebook_lead_to_what_they_carry() {
 /// [`PROGRAM`], packed by bzip2 1.0.8.
 const BZIP2_PROGRAM: &[u8] = b"\x42\x5a\x68\x39\x31\x41\x59\x26\x53\x59\xf8\x14\x8e\x12\x00\x00\x05\xc6\x20\xcc\x00\x00\x02\x00\x10\x40\x00\x00\x00\xa0\x00\x22\x1e\x90\xf5\x08\x60\x09\x11\x2a\xf9\xdc\xf1\x77\x24\x53\x85\x09\x0f\x81\x48\xe1\x20";
 
+#[test]
+fn no_block_of_an_xz_file_hides_those_behind_it() {
+    let (head, blocks) = XZ_PROGRAM.split_at(12);
+    let size = usize::from(blocks[0]) * 4 + 4;
+    let check = [0; 8];
+    // A block of nothing, and one of whose filters we know the name only.
+    let empty = [&blocks[..size], &[0; 4], &check].concat();
+    let filtered = b"\x03\x01\x03\x01\0\x21\x01\x16\0\0\0\0\0\0\0\0".to_vec();
+    assert_eq!(XZ_PROGRAM[7], 4, "a check of eight octets");
+    assert_eq!(strict("a.xz", &[head, &empty, blocks].concat()), ["reject executable_attachment"]);
+    let behind = [head, &empty, &filtered, &check, blocks].concat();
+    assert_eq!(all("a.xz", &behind), ["review archive_not_opened"]);
+}
+
 /// [`PROGRAM`], packed by xz 5.4.1.
 const XZ_PROGRAM: &[u8] = b"\xfd\x37\x7a\x58\x5a\x00\x00\x04\xe6\xd6\xb4\x46\x02\x00\x21\x01\x16\x00\x00\x00\x74\x2f\xe5\xa3\x01\x00\x0f\x4d\x5a\x90\x00\x03\x00\x00\x00\x04\x00\x00\x00\xff\xff\x00\x00\x00\xf7\xd8\xb5\x91\x12\x01\x37\x39\x00\x01\x28\x10\xe5\x0b\x6c\x60\x1f\xb6\xf3\x7d\x01\x00\x00\x00\x00\x04\x59\x5a";
 

@@ -129,3 +129,24 @@ fn rich_text_of_outlook_is_unpacked() {
     let text = crate::file::office::compressed_rtf::unpack(packed, &mut crate::file::budget::Budget::default());
     assert_eq!(text.as_deref(), Ok(&b"{\\rtf1\\ansi\\ansicpg1252\\pard hello world}\r\n"[..]));
 }
+
+/// Whoever reads on further than we do would see what we have not seen.
+#[test]
+fn what_is_behind_more_elements_than_are_read_is_told() {
+    let many = [b"\x04\0".repeat(100_001), element(4, &[PROGRAM])].concat();
+    let deep = (0..20).fold(element(4, &[PROGRAM]), |inner, _| open_element(0x24, &[&inner]));
+    for content in [open_element(0x24, &[&many]), deep] {
+        assert_eq!(strict("smime.p7m", &signed(&content, open_element)), ["quarantine archive_limit_exceeded"]);
+    }
+}
+
+#[test]
+fn what_is_behind_more_properties_than_are_read_is_told() {
+    let mut values: Vec<(u32, &[u8])> = vec![(0x3705_001e, b"a"); 10_001];
+    values.push((0x3701_0102, PROGRAM));
+    let several = [&little(1)[..], &0x3705_1003_u32.to_le_bytes(), &little(20_000), &[0; 80_000]].concat();
+    for list in [properties(&values), several] {
+        let file = winmail(&[(2, 0x0006_9002, b""), (2, 0x0006_9005, &list)]);
+        assert_eq!(strict("winmail.dat", &file), ["quarantine archive_limit_exceeded"]);
+    }
+}

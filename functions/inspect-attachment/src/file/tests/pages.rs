@@ -173,3 +173,12 @@ fn a_page_within_a_page_is_opened() {
     let picture = "<html><img src='data:image/svg+xml,<svg><script>alert(1)</script></svg>'>";
     assert_eq!(all("a.html", picture.as_bytes()), [""; 0]);
 }
+
+#[test]
+fn a_script_behind_more_entities_than_are_replaced_is_told() {
+    let deep: String = (0..5).map(|n| format!("<!ENTITY a{n} '&a{};'>", n + 1)).collect();
+    let drawing = format!(
+        "<!DOCTYPE svg [{deep}<!ENTITY a5 '&#60;script>f()&#60;/script>'>]><svg xmlns='http://www.w3.org/2000/svg'>&a0;</svg>"
+    );
+    assert_eq!(strict("a.svg", drawing.as_bytes()), ["quarantine archive_limit_exceeded"]);
+}

@@ -311,3 +311,10 @@ fn files_are_found_wherever_they_are_referred_to() {
         assert_eq!(strict("a.pdf", &pdf(objects)), [expected]);
     }
 }
+
+/// Each of them would be looked for up to the end of the line, again and again.
+#[test]
+fn objects_in_one_comment_are_not_read_for_ever() {
+    let file = [&b"%PDF-1.4\n"[..], &b"1 0 obj 1%".repeat(5_000)].concat();
+    assert_eq!(strict("a.pdf", &file), ["quarantine archive_limit_exceeded"]);
+}
