@@ -9,8 +9,9 @@ use gatepost::content::{
     markup::{Piece, Pieces, Reading, Tag, expanded, local},
 };
 use gatepost::finding::Severity;
+use memchr::memmem;
 
-use super::{budget::Limit, contents::Contents, octets::text_of};
+use super::{budget::Limit, contents::Contents, octets::text_of, picture::Format};
 
 /// Letters in a row that only encoded octets have.
 const ENCODED_LETTERS: usize = 200;
@@ -60,6 +61,21 @@ impl Page {
     }
 }
 
+/// Pictures in the addresses of a letter, of which nothing runs.
+pub(crate) fn pictures_of_letter(octets: &[u8], contents: &mut Contents<'_>) {
+    let text = text_of(octets);
+    let mut reader = Reader::default();
+    for reading in Reading::of_mail(&text) {
+        for piece in Pieces::of(&text, reading) {
+            match piece {
+                Piece::Open(tag) => tag.attributes().for_each(|(_, value)| reader.pictures(&value, contents)),
+                Piece::Raw("style", text) => reader.pictures(text, contents),
+                Piece::Raw(..) | Piece::Close(_) | Piece::Comment(_) | Piece::Text(_) => {}
+            }
+        }
+    }
+}
+
 /// What the readings of one page have found together.
 #[derive(Debug, Default)]
 struct Reader {
@@ -90,6 +106,7 @@ impl Reader {
                     }
                 }
                 Piece::Text(text) => script.iter_mut().for_each(|script| script.push_str(&resolved(text))),
+                Piece::Raw("style", text) => self.pictures(text, contents),
                 Piece::Raw("script", text) => script.iter_mut().for_each(|script| script.push_str(text)),
                 Piece::Close(name) if local(&name) == "script" => self.note(&mut script),
                 Piece::Raw(..) | Piece::Close(_) | Piece::Comment(_) => {}
@@ -143,6 +160,8 @@ impl Reader {
             "href" | "src" | "action" | "formaction" | "data" | "background" | "poster" => {
                 self.target(element, value, contents);
             }
+            // Style sheets and lists of sources hold addresses among others.
+            "style" | "srcset" => self.pictures(value, contents),
             // Drawings set the targets of their links by these.
             "values" | "to" | "from" | "by" => value.split(';').for_each(|value| self.scripts.note_address(value)),
             _ => {}
@@ -159,6 +178,24 @@ impl Reader {
         if is_opened && let Some(data) = DataUrl::parse(value).filter(DataUrl::is_page) {
             let name = if data.media_type.contains("svg") { "data.svg" } else { "data.html" };
             self.hand_on(name, value, || data.octets, contents);
+        }
+        self.pictures(value, contents);
+    }
+
+    /// Pictures within addresses, where a value has any.
+    fn pictures(&mut self, value: &str, contents: &mut Contents<'_>) {
+        let starts: Vec<usize> = memmem::find_iter(value.to_ascii_lowercase().as_bytes(), b"data:").collect();
+        for at in starts {
+            let rest = value.get(at..).unwrap_or_default();
+            let is_all = value.get(..at).is_some_and(|before| before.trim().is_empty());
+            let end = if is_all { None } else { rest.find([')', '"', '\'', ' ']) };
+            let address = rest.get(..end.unwrap_or(rest.len())).unwrap_or_default();
+            if let Some(data) = DataUrl::parse(address).filter(|data| Format::of(&data.octets).is_some()) {
+                self.hand_on("picture", address, || data.octets, contents);
+            }
+            if is_all {
+                return;
+            }
         }
     }
 
