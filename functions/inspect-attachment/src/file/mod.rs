@@ -146,9 +146,11 @@ impl Look<'_, '_> {
         let mut contents = self.contents_by_kind(budget);
         // A browser opens a file by its name, whatever it holds.
         if let Some(page) = self.page() {
-            page.read(self.file.content, &mut contents);
-        } else if self.kind == Some(Kind::Html) || self.file.declared == "text/html" {
-            web::pictures_of_letter(self.file.content, &mut contents);
+            page.read(self.file.content, budget, &mut contents);
+        } else if self.is_page_of_letter() {
+            web::codes_of_letter(self.file.content, budget, &mut contents);
+        } else if self.kind.is_none() {
+            picture::look_at_text(self.file.content, budget, &mut contents);
         }
         contents
     }
@@ -183,6 +185,10 @@ impl Look<'_, '_> {
             None | Some(Kind::Html) if self.is_table() => table::read(octets),
             _ => Contents::default(),
         }
+    }
+
+    fn is_page_of_letter(&self) -> bool {
+        self.file.role == Role::Body && (self.kind == Some(Kind::Html) || self.file.declared == "text/html")
     }
 
     fn name(&self) -> String {

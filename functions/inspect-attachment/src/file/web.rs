@@ -11,13 +11,21 @@ use gatepost::content::{
 use gatepost::finding::Severity;
 use memchr::memmem;
 
-use super::{budget::Limit, contents::Contents, octets::text_of, picture::Format};
+use super::{
+    budget::{Budget, Limit},
+    contents::Contents,
+    octets::text_of,
+    picture::{Format, drawings_of_page, look_at_drawings},
+};
 
 /// Letters in a row that only encoded octets have.
 const ENCODED_LETTERS: usize = 200;
 
 /// A script that is longer is a program, of which leading elsewhere is a part.
 const SHORT_SCRIPT: usize = 2_000;
+
+/// Octets of the shortest address that holds a picture of a code.
+const LEAST_PICTURE: usize = 100;
 
 /// What the scripts of a page do, all together.
 #[derive(Debug, Default)]
@@ -44,7 +52,7 @@ pub(crate) struct Page {
 
 impl Page {
     /// Reads it in every way in which a browser may read it.
-    pub(crate) fn read(self, octets: &[u8], contents: &mut Contents<'_>) {
+    pub(crate) fn read(self, octets: &[u8], budget: &mut Budget, contents: &mut Contents<'_>) {
         let text = text_of(octets);
         let mut reader = Reader::default();
         if self.is_html {
@@ -58,22 +66,15 @@ impl Page {
             reader.read(&expanded.text, &[Reading::Xml], contents);
         }
         reader.scripts.judge(self.is_drawing, contents);
+        look_at_drawings(&drawings_of_page(&text, &mut |_| {}), budget, contents);
     }
 }
 
-/// Pictures in the addresses of a letter, of which nothing runs.
-pub(crate) fn pictures_of_letter(octets: &[u8], contents: &mut Contents<'_>) {
-    let text = text_of(octets);
+/// The codes of a letter, of which nothing runs: in pictures in its addresses, and drawn by its text and its tables.
+pub(crate) fn codes_of_letter(octets: &[u8], budget: &mut Budget, contents: &mut Contents<'_>) {
     let mut reader = Reader::default();
-    for reading in Reading::of_mail(&text) {
-        for piece in Pieces::of(&text, reading) {
-            match piece {
-                Piece::Open(tag) => tag.attributes().for_each(|(_, value)| reader.pictures(&value, contents)),
-                Piece::Raw("style", text) => reader.pictures(text, contents),
-                Piece::Raw(..) | Piece::Close(_) | Piece::Comment(_) | Piece::Text(_) => {}
-            }
-        }
-    }
+    let drawings = drawings_of_page(&text_of(octets), &mut |value| reader.pictures(value, contents));
+    look_at_drawings(&drawings, budget, contents);
 }
 
 /// What the readings of one page have found together.
@@ -184,6 +185,9 @@ impl Reader {
 
     /// Pictures within addresses, where a value has any.
     fn pictures(&mut self, value: &str, contents: &mut Contents<'_>) {
+        if value.len() < LEAST_PICTURE {
+            return;
+        }
         let starts: Vec<usize> = memmem::find_iter(value.to_ascii_lowercase().as_bytes(), b"data:").collect();
         for at in starts {
             let rest = value.get(at..).unwrap_or_default();

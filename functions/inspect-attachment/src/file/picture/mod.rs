@@ -3,6 +3,7 @@
 mod bitmap;
 mod code;
 mod decode;
+mod drawn;
 mod luma;
 mod marks;
 mod perspective;
@@ -12,10 +13,11 @@ use gatepost::content::link::links_of_code;
 use gatepost::finding::Severity;
 
 use self::{code::Codes, decode::Unpacked};
-pub(crate) use self::{decode::Format, luma::Luma, samples::Samples};
+pub(crate) use self::{decode::Format, drawn::of_page as drawings_of_page, luma::Luma, samples::Samples};
 use super::{
     budget::{Budget, Limit},
     contents::Contents,
+    octets::text_of,
 };
 
 /// What the codes of a picture lead to.
@@ -38,6 +40,22 @@ pub(crate) fn look(picture: &Luma, contents: &mut Contents<'_>) {
     contents.links.extend(codes.texts.iter().flat_map(|text| links_of_code(text)));
     if codes.is_cut {
         unread(Limit::Codes, contents);
+    }
+}
+
+/// The codes that a text draws.
+pub(crate) fn look_at_text(octets: &[u8], budget: &mut Budget, contents: &mut Contents<'_>) {
+    if drawn::may_draw(octets) {
+        look_at_drawings(&drawn::of_text(&text_of(octets)), budget, contents);
+    }
+}
+
+pub(crate) fn look_at_drawings(drawings: &[Luma], budget: &mut Budget, contents: &mut Contents<'_>) {
+    for drawing in drawings {
+        match budget.take_picture(drawing.points(), 1) {
+            Ok(()) => look(drawing, contents),
+            Err(limit) => return unread(limit, contents),
+        }
     }
 }
 

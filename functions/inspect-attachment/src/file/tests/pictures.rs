@@ -170,6 +170,54 @@ fn an_animation_shows_its_code_when_it_stays() {
     assert_eq!(all("a.gif", &endless), ["info picture_limit_exceeded"]);
 }
 
+/// Lines of characters that draw two rows of modules each.
+fn half_blocks(end: &str) -> String {
+    let character = |x: usize, y: usize| match [y, y + 1].map(|y| is_dark(x as f64, y as f64)) {
+        [true, true] => '\u{2588}',
+        [true, false] => '\u{2580}',
+        [false, true] => '\u{2584}',
+        [false, false] => '\u{a0}',
+    };
+    (0..33).step_by(2).map(|y| (0..33).map(|x| character(x, y)).collect::<String>() + end).collect()
+}
+
+fn cells(cell: impl Fn(bool) -> &'static str, end: &str) -> String {
+    (0..33).map(|y| (0..33).map(|x| cell(is_dark(f64::from(x), f64::from(y)))).collect::<String>() + end).collect()
+}
+
+#[test]
+fn a_code_that_a_text_or_a_table_draws_is_read() {
+    let blocks = |dark: bool| if dark { "\u{2588}\u{2588}" } else { "  " };
+    let light_blocks = |dark: bool| if dark { "  " } else { "\u{2588}\u{2588}" };
+    let squares = |dark: bool| if dark { "\u{2b1b}" } else { "\u{2b1c}" };
+    let numbers = |dark: bool| if dark { "&#9608;&#9608;" } else { "&nbsp;&nbsp;" };
+    let styled = |dark: bool| if dark { "<td style='width:4px;background-color:#000'>" } else { "<td>" };
+    let coloured = |dark: bool| if dark { "<td bgcolor=123 colspan=1></td>" } else { "<td bgcolor=white></td>" };
+    for (name, text) in [
+        ("a.txt", format!("Scan this:\r\n{}Thank you", half_blocks("\r\n"))),
+        ("a.txt", cells(blocks, "\n")),
+        ("a.txt", cells(light_blocks, "\n")),
+        ("a.txt", cells(squares, "\n\n")),
+        ("a.html", format!("<html><p>Scan this<pre>{}</pre>", half_blocks("\n"))),
+        ("a.html", format!("<html><p>Scan this<br>{}Thank you", half_blocks("<br>"))),
+        ("a.html", format!("<html><div>{}</div>", cells(numbers, "</div><div>"))),
+        ("a.html", format!("<html><table><tr>{}</table>", cells(styled, "<tr>"))),
+        ("a.html", format!("<html><table><tr>{}</tr></table>", cells(coloured, "</tr><tr>"))),
+    ] {
+        let found = inspected(name, text.as_bytes());
+        let codes: Vec<&str> = found.links.iter().map(|found| found.link.target.as_str()).collect();
+        assert_eq!(
+            (codes, found.findings.len()),
+            (vec![TARGET], 0),
+            "{name}: {}",
+            text.chars().take(300).collect::<String>()
+        );
+    }
+    for bar in ["[\u{2588}\u{2588}\u{2588}\u{2591}\u{2591}] 60 %\n".repeat(50), "\u{2588}".repeat(100_000)] {
+        assert_eq!(links("a.txt", bar.as_bytes()), [""; 0]);
+    }
+}
+
 #[test]
 fn what_looks_like_codes_everywhere_is_given_up() {
     let mark = |x: usize, y: usize| {
