@@ -11,7 +11,7 @@ use std::{
 use aws_sdk_dynamodb::{
     config::{ConfigBag, Intercept, RuntimeComponents, interceptors::BeforeSerializationInterceptorContextRef},
     error::BoxError,
-    operation::query::QueryInput,
+    operation::{query::QueryInput, transact_write_items::TransactWriteItemsInput},
     types::AttributeValue,
 };
 use gatepost::{
@@ -338,6 +338,47 @@ impl Intercept for BrokenShard {
         let is_ours = values.is_some_and(|values| values.values().any(|value| value.as_s() == Ok(&self.partition)));
         if is_ours && self.is_broken.load(Ordering::SeqCst) { Err("the shard does not answer".into()) } else { Ok(()) }
     }
+}
+
+/// Fails the first transaction.
+#[derive(Debug, Clone, Default)]
+struct BrokenOnce(Arc<AtomicBool>);
+
+impl Intercept for BrokenOnce {
+    fn name(&self) -> &'static str {
+        "broken once"
+    }
+
+    fn read_before_serialization(
+        &self,
+        context: &BeforeSerializationInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let is_transaction = context.input().downcast_ref::<TransactWriteItemsInput>().is_some();
+        let is_first = is_transaction && !self.0.swap(true, Ordering::SeqCst);
+        if is_first { Err("the table does not answer".into()) } else { Ok(()) }
+    }
+}
+
+#[tokio::test]
+async fn an_alert_whose_write_failed_is_told_by_the_series_that_joins_next() {
+    let (bench, start) = Bench::with_floods(&[]).await;
+    let (failing, joining) = ("signup/k1", "signup/k2");
+    // A scan stores what it judged every 48 buckets: the second is judged when the first was not stored.
+    bench.count(failing, &[(start.plus(46), 900)]).await;
+    bench.count(joining, &[(start.plus(49), 900)]).await;
+    assert_ne!(shard_of(failing), shard_of(joining), "or the one is given up with the other");
+    let mut scanner = bench.scanner(&bench.sns.url());
+    let config = scanner.models.table.client.config().to_builder().interceptor(BrokenOnce::default());
+    scanner.models.table.client = aws_sdk_dynamodb::Client::from_conf(config.build());
+    let now = start.plus(50).start();
+    let failed = handle(&scanner, now, Duration::ZERO).await;
+    assert!(matches!(failed, Err(ScanError::Table(_))), "{failed:?}");
+    handle(&scanner, now, Duration::ZERO).await.expect("all is well");
+    let states: Vec<String> = bench.told().into_iter().map(|(state, _)| state).collect();
+    assert_eq!(states, ["opened", "updated"], "and the first one adds to it when it is stored");
+    assert_eq!(bench.pending().await, 0);
 }
 
 #[tokio::test]

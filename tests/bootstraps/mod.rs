@@ -11,11 +11,7 @@ use std::{process::Output, sync::Arc, time::Duration};
 
 use gatepost::api_key::ApiKey;
 use gatepost_local::{
-    aws::{
-        clients,
-        lambda::{Lambda, Outcome},
-        s3::BUCKET,
-    },
+    aws::lambda::{Lambda, Outcome},
     ses::Session,
 };
 use gatepost_verify_inbound::event::MessageId;
@@ -69,21 +65,6 @@ impl Account {
         let invoked = Arc::clone(&function);
         self.lambda.register(program, CALL, move |payload| invoke(Arc::clone(&invoked), payload));
         function
-    }
-
-    async fn store(&self, key: &str, octets: Vec<u8>) {
-        let put = clients::s3(&self.stack.s3, CALL).put_object().bucket(BUCKET).key(key);
-        put.body(octets.into()).send().await.expect("stored");
-    }
-
-    async fn keys(&self) -> Vec<String> {
-        let listed = clients::s3(&self.stack.s3, CALL).list_objects_v2().bucket(BUCKET).send().await.expect("listed");
-        listed.contents().iter().filter_map(|object| object.key().map(str::to_owned)).collect()
-    }
-
-    async fn object(&self, key: &str) -> Vec<u8> {
-        let got = clients::s3(&self.stack.s3, CALL).get_object().bucket(BUCKET).key(key).send().await;
-        got.expect("the object is there").body.collect().await.expect("a whole body").to_vec()
     }
 }
 

@@ -143,6 +143,7 @@ mod tests {
             key: EntryKey::new("m", &[], "verify-inbound"),
             recipients: vec!["ann@receiver.example".to_owned()],
             disposition,
+            report_key: String::new(),
             is_placed,
             is_released: false,
             is_reopened: false,

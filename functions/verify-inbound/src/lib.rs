@@ -9,6 +9,7 @@ mod verifier;
 
 use std::time::{Duration, SystemTime};
 
+use aws_sdk_dynamodb::types::TransactWriteItem;
 use gatepost::{
     authentication_results,
     author_fault::AuthorFault,
@@ -16,8 +17,8 @@ use gatepost::{
     finding::{Finding, Severity},
     header_section::HeaderFault,
     io::{
-        ledger::{Claim, Claimed, Entry, EntryKey},
-        messages::{INBOUND, Letter, MessagesError, report_key},
+        ledger::{Claim, Claimed, Decision, Entry, EntryKey},
+        messages::{INBOUND, Letter, MessagesError, draft_key},
         table::unix_millis,
     },
     metric,
@@ -52,19 +53,14 @@ pub enum SesDisposition {
     StopRuleSet,
 }
 
-/// What became of a message, and whether it lies where that wants it.
+/// What became of a message, and what is left to do.
 #[derive(Debug)]
 struct Settled {
-    disposition: Disposition,
-    is_placed: bool,
+    decision: Decision,
+    /// Whether the ledger knows, for these recipients, that the message lies in its place.
+    is_noted: bool,
     /// What is to be delivered, when it was judged just now.
     letter: Option<Letter>,
-}
-
-impl Settled {
-    fn before(disposition: Disposition, is_placed: bool) -> Self {
-        Self { disposition, is_placed, letter: None }
-    }
 }
 
 /// A report, and the message that it is about.
@@ -96,6 +92,7 @@ pub fn finding_codes() -> impl Iterator<Item = &'static str> {
         arrived::FINDING_CODES,
         gatepost::authentication::FINDING_CODES,
         gatepost::block_list::FINDING_CODES,
+        gatepost::contact::FINDING_CODES,
         gatepost::content::FINDING_CODES,
         gatepost::display_name::FINDING_CODES,
         gatepost::impersonation::FINDING_CODES,
@@ -153,19 +150,34 @@ impl Verifier {
     async fn verify(&self, receipt: &Receipt, clock: Clock) -> Result<Disposition, VerifyError> {
         let message_id = receipt.message_id.as_str();
         let entry = EntryKey::new(message_id, &receipt.recipients, &self.function);
-        let settled = match self.claim(&entry, &receipt.recipients, clock).await? {
-            Claimed::Ours(claim) => self.settle(receipt, &claim, clock).await?,
-            Claimed::Decided { is_placed: true, disposition } => return Ok(disposition),
-            Claimed::Decided { is_placed: false, disposition } => Settled::before(disposition, false),
-            Claimed::Busy => return Err(VerifyError::Busy),
+        let settled = match self.claim_and_settle(&entry, receipt, clock).await {
+            // Whoever judged it for other recipients was quicker: what they decided is there to be adopted.
+            Err(VerifyError::Overtaken(_)) => self.claim_and_settle(&entry, receipt, clock).await?,
+            settled => settled?,
         };
-        if settled.disposition != Disposition::Defer {
-            if !settled.is_placed {
-                self.messages.place(message_id, settled.disposition, settled.letter).await?;
+        let Decision { disposition, report_key, is_placed } = settled.decision;
+        if disposition != Disposition::Defer {
+            if !is_placed {
+                self.messages.place(message_id, disposition, &report_key, settled.letter).await?;
             }
-            self.ledger.mark_placed(&entry, clock.now()).await?;
+            if !settled.is_noted {
+                self.ledger.mark_placed(&entry, clock.now()).await?;
+            }
         }
-        Ok(settled.disposition)
+        Ok(disposition)
+    }
+
+    async fn claim_and_settle(
+        &self,
+        entry: &EntryKey,
+        receipt: &Receipt,
+        clock: Clock,
+    ) -> Result<Settled, VerifyError> {
+        match self.claim(entry, &receipt.recipients, clock).await? {
+            Claimed::Ours(claim) => self.settle(receipt, &claim, clock).await,
+            Claimed::Decided(decision) => Ok(Settled { is_noted: decision.is_placed, decision, letter: None }),
+            Claimed::Busy => Err(VerifyError::Busy),
+        }
     }
 
     async fn settle(&self, receipt: &Receipt, claim: &Claim, clock: Clock) -> Result<Settled, VerifyError> {
@@ -195,12 +207,7 @@ impl Verifier {
         if let Some(settled) = self.adopt(&entries, receipt, claim, clock).await? {
             return Ok(settled);
         }
-        let unrecorded = match self.record(judged, receipt, &counted_before(claim, &entries, receipt), clock).await {
-            Err(VerifyError::Ledger(error)) => error,
-            recorded => return recorded,
-        };
-        let entries = self.ledger.entries(receipt.message_id.as_str()).await?;
-        self.adopt(&entries, receipt, claim, clock).await?.ok_or(unrecorded.into())
+        self.record(judged, receipt, &counted_before(claim, &entries, receipt), clock).await
     }
 
     /// A message has one disposition: what was decided for other recipients of it holds for these as well, and it lies
@@ -212,14 +219,13 @@ impl Verifier {
         claim: &Claim,
         clock: Clock,
     ) -> Result<Option<Settled>, VerifyError> {
-        let message_id = receipt.message_id.as_str();
-        let Some((sibling, disposition)) = entries.iter().find_map(|entry| Some((entry, entry.decided()?))) else {
+        let Some((sibling, decision)) = entries.iter().find_map(|entry| Some((entry, entry.decision()?))) else {
             return Ok(None);
         };
         let is_counted = may_be_the_same(sibling, receipt);
-        let counted = (!is_counted).then(|| self.count_adopted(receipt, disposition, claim, clock)).flatten();
-        self.ledger.decide(claim, disposition, &report_key(INBOUND, message_id), counted, clock.now()).await?;
-        Ok(Some(Settled::before(disposition, sibling.is_placed)))
+        let counted = (!is_counted).then(|| self.count_adopted(receipt, decision.disposition, claim, clock)).flatten();
+        self.decide(claim, &decision, counted, clock).await?;
+        Ok(Some(Settled { decision, is_noted: false, letter: None }))
     }
 
     async fn judge(&self, receipt: &Receipt, claim: &Claim, clock: Clock) -> Result<Judged, VerifyError> {
@@ -258,14 +264,28 @@ impl Verifier {
     ) -> Result<Settled, VerifyError> {
         let Judged { report, stored } = judged;
         let disposition = Disposition::parse(report.disposition).unwrap_or(Disposition::Quarantine);
-        self.messages.put_report(&report.message_id, report.to_json()).await?;
+        let report_key = draft_key(&report.message_id, &claim.holder);
+        self.messages.put_json(&report_key, report.to_json()).await?;
         let counted = self.count(&report, &receipt.recipients, claim, clock);
-        let report_key = report_key(INBOUND, &report.message_id);
-        self.ledger.decide(claim, disposition, &report_key, counted, clock.now()).await?;
+        let decision = Decision { disposition, report_key, is_placed: false };
+        self.decide(claim, &decision, counted, clock).await?;
         log(&report, disposition, clock.now());
+        if let (Disposition::Deliver, Some(contact)) = (disposition, &report.contact) {
+            self.judge.remember(contact, clock.now()).await;
+        }
         let authentication_results = report.authentication_results;
         let letter = stored.map(|stored| Letter { stored, authentication_results });
-        Ok(Settled { disposition, is_placed: false, letter })
+        Ok(Settled { decision, is_noted: false, letter })
+    }
+
+    async fn decide(
+        &self,
+        claim: &Claim,
+        decision: &Decision,
+        counted: Option<TransactWriteItem>,
+        clock: Clock,
+    ) -> Result<(), VerifyError> {
+        self.ledger.decide(claim, decision, counted, clock.now()).await.map_err(VerifyError::Overtaken)
     }
 }
 

@@ -145,6 +145,9 @@ pub(crate) enum VerifyError {
     Late,
     #[error("the ledger did not answer")]
     Ledger(#[from] TableError),
+    /// Or the ledger did not take it, which an answer that is lost does not tell apart.
+    #[error("the claim was lost before the decision was recorded")]
+    Overtaken(#[source] TableError),
     #[error("the message could not be read or written")]
     Messages(#[from] MessagesError),
 }
@@ -181,7 +184,7 @@ impl Verifier {
         loop {
             sleep(CLAIM_HOLDS / 2).await;
             if let Err(lost) = self.ledger.renew(claim, clock.now()).await {
-                return lost.into();
+                return VerifyError::Overtaken(lost);
             }
         }
     }

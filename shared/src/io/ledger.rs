@@ -48,7 +48,8 @@ pub struct EntryKey {
 #[derive(Debug, Clone)]
 pub struct Claim {
     entry: EntryKey,
-    holder: String,
+    /// A name that no other invocation has.
+    pub holder: String,
     /// When the message was first seen, in Unix seconds.
     pub first_seen_s: u64,
     /// Whether it was judged before and deferred, and therefore counted.
@@ -69,10 +70,17 @@ pub enum Claimed {
     /// Somebody else is at it.
     Busy,
     /// It was decided before, and possibly put in its place.
-    Decided {
-        disposition: Disposition,
-        is_placed: bool,
-    },
+    Decided(Decision),
+}
+
+/// What was decided about a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decision {
+    pub disposition: Disposition,
+    /// Key of the report that it rests on, in the bucket.
+    pub report_key: String,
+    /// Whether the message was copied to where the disposition wants it.
+    pub is_placed: bool,
 }
 
 /// One entry as the sweep and an operator see it.
@@ -81,6 +89,8 @@ pub struct Entry {
     pub key: EntryKey,
     pub recipients: Vec<String>,
     pub disposition: Option<Disposition>,
+    /// Key of the last report in the bucket; empty before there is one.
+    pub report_key: String,
     /// Whether the message was copied to where the disposition wants it.
     pub is_placed: bool,
     /// Whether an operator let it go.
@@ -97,6 +107,13 @@ impl Entry {
     #[must_use]
     pub fn decided(&self) -> Option<Disposition> {
         self.disposition.filter(|disposition| *disposition != Disposition::Defer)
+    }
+
+    /// The decision with the report that it rests on.
+    #[must_use]
+    pub fn decision(&self) -> Option<Decision> {
+        let disposition = self.decided()?;
+        Some(Decision { disposition, report_key: self.report_key.clone(), is_placed: self.is_placed })
     }
 }
 
@@ -205,8 +222,7 @@ impl Ledger {
     pub async fn decide(
         &self,
         claim: &Claim,
-        disposition: Disposition,
-        report_key: &str,
+        decision: &Decision,
         counted: Option<TransactWriteItem>,
         now: SystemTime,
     ) -> Result<(), TableError> {
@@ -223,15 +239,15 @@ impl Ledger {
             // 1 while it waits to be judged again, 2 ever after, 0 when nobody asked for that.
             .expression_attribute_values(":reopened", number(if claim.was_reopened { 2 } else { 0 }))
             .condition_expression("claim_holder = :holder")
-            .expression_attribute_values(":disposition", text(disposition.as_str()))
-            .expression_attribute_values(":report", text(report_key))
+            .expression_attribute_values(":disposition", text(decision.disposition.as_str()))
+            .expression_attribute_values(":report", text(&decision.report_key))
             .expression_attribute_values(":now", number(unix_seconds(now)))
             .expression_attribute_values(":holder", text(&claim.holder))
             .build()
             .map_err(|cause| failed(cause.into()))?;
         let mut items: Vec<_> =
             std::iter::once(TransactWriteItem::builder().update(update).build()).chain(counted).collect();
-        if disposition != Disposition::Defer {
+        if decision.disposition != Disposition::Defer {
             for sibling in claim.siblings.iter().take(MOST_SIBLINGS) {
                 items.push(self.overtake(sibling).map_err(|cause| failed(cause.into()))?);
             }
@@ -365,6 +381,7 @@ impl Entry {
             key: EntryKey { message_id, recipients_hash: read_text(item, super::table::SK).unwrap_or_default() },
             recipients: recipients.lines().map(str::to_owned).collect(),
             disposition: disposition(item),
+            report_key: read_text(item, "report_key").unwrap_or_default(),
             is_placed: item.contains_key("placed_at"),
             is_released: item.contains_key("released_at"),
             is_reopened: read_number(item, "reopened") == Some(1),
@@ -377,9 +394,8 @@ impl Entry {
 fn not_ours(error: SdkError<UpdateItemError>) -> Result<Claimed, TableError> {
     match error.as_service_error() {
         Some(UpdateItemError::ConditionalCheckFailedException(failure)) => {
-            let found = failure.item.as_ref().map(Entry::read);
-            let decided = found.and_then(|entry| Some((entry.decided()?, entry.is_placed)));
-            Ok(decided.map_or(Claimed::Busy, |(disposition, is_placed)| Claimed::Decided { disposition, is_placed }))
+            let decided = failure.item.as_ref().and_then(|item| Entry::read(item).decision());
+            Ok(decided.map_or(Claimed::Busy, Claimed::Decided))
         }
         Some(_) | None => Err(TableError::new("claim a message", error)),
     }
