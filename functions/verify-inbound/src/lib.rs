@@ -150,9 +150,11 @@ impl Verifier {
     async fn verify(&self, receipt: &Receipt, clock: Clock) -> Result<Disposition, VerifyError> {
         let message_id = receipt.message_id.as_str();
         let entry = EntryKey::new(message_id, &receipt.recipients, &self.function);
-        let settled = match self.claim_and_settle(&entry, receipt, clock).await {
+        // On the heap: futures within futures have a depth beyond which no program is built.
+        let settle = || Box::pin(self.claim_and_settle(&entry, receipt, clock));
+        let settled = match settle().await {
             // Whoever judged it for other recipients was quicker: what they decided is there to be adopted.
-            Err(VerifyError::Overtaken(_)) => self.claim_and_settle(&entry, receipt, clock).await?,
+            Err(VerifyError::Overtaken(_)) => settle().await?,
             settled => settled?,
         };
         let Decision { disposition, report_key, is_placed } = settled.decision;
