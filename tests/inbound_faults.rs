@@ -8,17 +8,17 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use gatepost::disposition::Disposition;
 use gatepost::io::{
     authentication::Authenticator,
     contacts::Contacts,
     counters::MailCounters,
     dns::NameServer as Server,
     functions::Function,
-    ledger::{Claim, Claimed, Decision, EntryKey, Ledger},
+    ledger::{Claim, Claimed, Decision, EntryKey, Ledger, Recorded},
     messages::{Messages, draft_key},
     table::{SK, Table, read_text},
 };
+use gatepost::{contact::Contact, disposition::Disposition};
 use gatepost_inspect_attachment::Inspector;
 use gatepost_local::{
     aws::{
@@ -43,7 +43,7 @@ use serde_json::{Value, json};
 
 use crate::{
     inbound::{Case, name_server},
-    objects::{keys, lying_in, object},
+    objects::{all_keys, keys, lying_in, object},
     stack::{program, root},
     table,
 };
@@ -332,7 +332,7 @@ async fn of_two_that_decide_differently_for_other_recipients_at_the_same_time_on
     let second = second.beside(&ledger.entries("shared").await.expect("the table answers"));
     let decide = async |claim: &Claim, disposition| {
         let decision = Decision { disposition, report_key: "report".to_owned(), is_placed: false };
-        ledger.decide(claim, &decision, None, now).await.is_ok()
+        ledger.decide(claim, &decision, None, now).await.expect("the table answers") == Recorded::Ours
     };
     assert!(decide(&second, Disposition::Reject).await);
     assert!(!decide(&first, Disposition::Quarantine).await);
@@ -382,7 +382,7 @@ async fn what_a_slower_judge_reports_is_not_what_the_decision_of_another_rests_o
     }
     messages.place("raced", Disposition::Reject, &drafts[0], None).await.expect("the bucket does it");
     assert_eq!(object(&bench.s3, "rejected/raced.report.json").await, b"quicker");
-    messages.clear("inbound/", "raced").await.expect("the bucket does it");
+    messages.clear_inbound("raced").await.expect("the bucket does it");
     assert_eq!(keys(&bench.s3).await, lying_in(&["rejected"], "raced"));
 }
 
@@ -401,9 +401,40 @@ async fn the_first_mail_that_is_delivered_from_a_domain_is_said_to_be_that_and_o
     };
     assert!(says_first("aligned", "first").await);
     assert!(!says_first("aligned", "second").await);
-    assert!(says_first("dmarc-reject", "forged").await, "nobody who wrote in their name proved to be them");
+    assert!(says_first("dmarc-reject", "forged").await);
     assert!(says_first("dmarc-reject", "forged-again").await, "what is refused makes nobody known");
+    // Of a domain without DMARC nothing is proven, and nothing of one that proves who it is is known by what is not.
+    assert!(says_first("unsigned-no-policy", "claimed").await);
+    assert!(!says_first("unsigned-no-policy", "claimed-again").await);
     let keys = table::items(&bench.dynamodb, "contact#").await;
     let keys: Vec<_> = keys.iter().map(|item| read_text(item, SK).expect("every item has one")).collect();
-    assert_eq!(keys, ["proven#bookshop.example"]);
+    assert_eq!(keys, ["claimed#village.example", "proven#bookshop.example"]);
+}
+
+#[tokio::test]
+async fn a_forgery_is_a_first_contact_though_the_domain_that_it_claims_is_known() {
+    let bench = Bench::start(NO_FAULT).await;
+    let contacts = Contacts::new(bench.verifier.ledger.table.clone());
+    let proven = Contact::between("bank.example", &["ann@receiver.example".to_owned()], true).expect("a contact");
+    contacts.note(&proven, clock::now()).await.expect("the table takes it");
+    assert!(!contacts.is_first(&proven).await.expect("the table answers"));
+    let claimed = Contact { is_proven: false, ..proven };
+    assert!(contacts.is_first(&claimed).await.expect("the table answers"));
+}
+
+#[tokio::test]
+async fn a_message_that_is_judged_again_has_a_report_for_each_time_and_the_ledger_names_the_last() {
+    let bench = Bench::start("_dmarc.bookshop.example. TXT servfail").await;
+    let event = bench.store(&Case::named("aligned"), "deferred").await;
+    let sweep = json!({"sweep": {"message_id": "deferred", "recipients": ["ann@receiver.example"]}});
+    let mut named = Vec::new();
+    for event in [event, sweep] {
+        assert_eq!(bench.answer(event, clock::now()).await, StopRuleSet);
+        let entries = bench.verifier.ledger.entries("deferred").await.expect("the table answers");
+        named.push(entries[0].report_key.clone());
+    }
+    named.sort();
+    let lying: Vec<_> = all_keys(&bench.s3).await.into_iter().filter(|key| key.ends_with(".report.json")).collect();
+    assert_eq!(lying, named);
+    assert_ne!(named[0], named[1]);
 }

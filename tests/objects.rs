@@ -13,11 +13,11 @@ pub(crate) async fn keys(endpoint: &str) -> Vec<String> {
     keys
 }
 
-/// `inbound/<messageId>.<holder>.report.json` without its holder.
+/// `inbound/<messageId>!<holder>.report.json` without its holder.
 fn without_holder(key: &str) -> String {
     let draft = key.strip_suffix(".report.json").filter(|key| key.starts_with("inbound/"));
     draft
-        .and_then(|draft| draft.rsplit_once('.'))
+        .and_then(|draft| draft.rsplit_once('!'))
         .map_or(key.to_owned(), |(message, _)| format!("{message}.report.json"))
 }
 

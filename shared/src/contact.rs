@@ -4,7 +4,7 @@ use crate::finding::{Finding, Severity};
 
 /// Codes of the findings that this file makes, with the README's words.
 pub const FINDING_CODES: &[(&str, &str)] =
-    &[("first_contact", "nothing was delivered to the recipient's domain from the author's domain before")];
+    &[("first_contact", "no such mail from the author's domain was delivered to the recipient's domain before")];
 
 /// Who writes to whom, by domain.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -28,8 +28,8 @@ impl Contact {
     #[must_use]
     pub fn first(&self) -> Finding {
         let Self { author_domain, recipient_domain, is_proven } = self;
-        let doubt = if *is_proven { "" } else { ", and DMARC does not say that it is from there" };
-        let detail = format!("Nothing from {author_domain} was delivered to {recipient_domain} before{doubt}.");
+        let what = if *is_proven { "No mail that DMARC proves to be" } else { "No mail that only claims to be" };
+        let detail = format!("{what} from {author_domain} was delivered to {recipient_domain} before.");
         Finding::new("first_contact", Severity::Info, detail)
     }
 }
@@ -46,8 +46,8 @@ mod tests {
             (contact.author_domain.as_str(), contact.recipient_domain.as_str()),
             ("bookshop.example", "receiver.example")
         );
-        assert!(contact.first().detail.contains("DMARC does not say"));
-        assert!(!Contact { is_proven: true, ..contact }.first().detail.contains("DMARC"));
+        assert!(contact.first().detail.contains("only claims"));
+        assert!(Contact { is_proven: true, ..contact }.first().detail.contains("DMARC proves"));
         for nobody in [&[][..], &["postmaster".to_owned()]] {
             assert_eq!(Contact::between("bookshop.example", nobody, true), None);
         }

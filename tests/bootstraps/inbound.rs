@@ -50,7 +50,7 @@ async fn verify_inbound_defers_what_nobody_could_inspect_and_quarantines_what_th
         put(&account.stack.s3, &format!("inbound/{MESSAGE_ID}"), stored_message(MESSAGE_ID)).await;
         let answer = verifier.answer(&event("ses-receipt.json")).await;
         assert_eq!(answer, json!({"disposition": "STOP_RULE_SET"}), "{code}");
-        let (inside, report) = (format!("{place}/{MESSAGE_ID}."), ".report.json");
+        let (inside, report) = (format!("{place}/{MESSAGE_ID}"), ".report.json");
         let key =
             all_keys(&account.stack.s3).await.into_iter().find(|key| key.starts_with(&inside) && key.ends_with(report));
         let report = object(&account.stack.s3, &key.expect("there is a report")).await;

@@ -256,7 +256,10 @@ async fn flush_now_and_then(gate: std::sync::Weak<Gate>) {
         tokio::time::sleep(FLUSH_EVERY).await;
         let Some(gate) = gate.upgrade() else { return };
         if let Err(error) = gate.counters().flush(Bucket::of(clock::now())).await {
-            tracing::warn!(cause = %error, "counters were not written; they go out with the next flush");
+            tracing::warn!(
+                cause = gatepost::io::telemetry::with_causes(&error),
+                "counters were not written; they go out with the next flush"
+            );
         }
     }
 }

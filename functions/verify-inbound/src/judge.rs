@@ -24,6 +24,7 @@ use gatepost::{
     io::{
         authentication::{Authenticator, Mail, session},
         contacts::Contacts,
+        telemetry::with_causes,
     },
     reply_to,
 };
@@ -76,7 +77,7 @@ pub enum Patience {
     Spent,
 }
 
-/// What a memory of contacts may take of the time for a message: it is a hint, and nothing waits for it.
+/// What a memory of contacts may take of the time for a message: it is a hint, and nothing fails with it.
 const CONTACT_WITHIN: Duration = Duration::from_millis(500);
 
 /// Codes of the findings that this file makes, with the README's words.
@@ -169,7 +170,7 @@ impl Judge {
         let Some(contacts) = &self.contacts else { return };
         match tokio::time::timeout(CONTACT_WITHIN, contacts.note(contact, now)).await {
             Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::warn!(cause = %error, "a contact was not noted"),
+            Ok(Err(error)) => tracing::warn!(cause = with_causes(&error), "a contact was not noted"),
             Err(_) => tracing::warn!("a contact was not noted in time"),
         }
     }

@@ -73,6 +73,14 @@ pub enum Claimed {
     Decided(Decision),
 }
 
+/// What became of a decision.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Recorded {
+    Ours,
+    /// Somebody else was quicker.
+    Overtaken,
+}
+
 /// What was decided about a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Decision {
@@ -175,12 +183,9 @@ impl Ledger {
         }
     }
 
-    /// Holds the claim for another [`CLAIM_HOLDS`].
-    ///
-    /// # Errors
-    /// When the claim is another's by now. A table that does not answer is not a lost claim: the next renewal may be in
-    /// time, and the decision is made on the condition that the claim is still held.
-    pub async fn renew(&self, claim: &Claim, now: SystemTime) -> Result<(), TableError> {
+    /// Holds the claim for another [`CLAIM_HOLDS`]. Whether it is still ours, as far as is known: of a table that does not answer
+    /// the next renewal may be in time, and the decision is made on the condition that the claim is still held.
+    pub async fn renew(&self, claim: &Claim, now: SystemTime) -> bool {
         let update = self.table.client.update_item().table_name(&self.table.name);
         let update = update
             .set_key(Some(claim.entry.item_key()))
@@ -188,21 +193,14 @@ impl Ledger {
             .condition_expression("claim_holder = :holder")
             .expression_attribute_values(":ends", number(unix_millis(now + CLAIM_HOLDS)))
             .expression_attribute_values(":holder", text(&claim.holder));
-        match update.send().await {
-            Err(error)
-                if error.as_service_error().is_some_and(UpdateItemError::is_conditional_check_failed_exception) =>
-            {
-                Err(TableError::new("renew a claim", error))
-            }
-            Ok(_) | Err(_) => Ok(()),
-        }
+        update.send().await.err().is_none_or(|error| !is_lost(&error))
     }
 
     /// Gives the claim up without a decision, so that the next attempt need not wait for its end and this one does not
     /// count.
     ///
     /// # Errors
-    /// When the table did not answer or the claim was lost.
+    /// When the table did not answer. A claim that was lost is given up already.
     pub async fn release(&self, claim: &Claim) -> Result<(), TableError> {
         let update = self.table.client.update_item().table_name(&self.table.name);
         let update = update
@@ -211,21 +209,26 @@ impl Ledger {
             .condition_expression("claim_holder = :holder")
             .expression_attribute_values(":minus_one", number(-1))
             .expression_attribute_values(":holder", text(&claim.holder));
-        update.send().await.map(drop).map_err(|error| TableError::new("release a claim", error))
+        match update.send().await {
+            Err(error) if !is_lost(&error) => Err(TableError::new("release a claim", error)),
+            Ok(_) | Err(_) => Ok(()),
+        }
     }
 
     /// Records the decision and its count in one transaction. One that is final takes the claims of others at the same message
     /// for other recipients away, so that nobody decides otherwise who looked before this.
     ///
+    /// [`Recorded::Overtaken`] when the claim is no longer ours, or the message was decided for others meanwhile.
+    ///
     /// # Errors
-    /// When the table did not take it, the claim is no longer ours, or the message was decided for others meanwhile.
+    /// When the table did not answer.
     pub async fn decide(
         &self,
         claim: &Claim,
         decision: &Decision,
         counted: Option<TransactWriteItem>,
         now: SystemTime,
-    ) -> Result<(), TableError> {
+    ) -> Result<Recorded, TableError> {
         let failed = |cause: Box<dyn std::error::Error + Send + Sync>| TableError::new("record a decision", cause);
         let update = Update::builder()
             .table_name(&self.table.name)
@@ -268,13 +271,14 @@ impl Ledger {
 
     /// Tries again when another transaction was at the same items at the same time: the condition on the claim makes
     /// that safe.
-    async fn transact(&self, items: Vec<TransactWriteItem>) -> Result<(), TableError> {
+    async fn transact(&self, items: Vec<TransactWriteItem>) -> Result<Recorded, TableError> {
         let mut pause = CONFLICT_PAUSE;
         loop {
             let transaction = self.table.client.transact_write_items().set_transact_items(Some(items.clone()));
             match transaction.send().await {
-                Ok(_) => return Ok(()),
-                Err(error) if pause < MOST_CONFLICT_PAUSE && is_conflict(&error) => {
+                Ok(_) => return Ok(Recorded::Ours),
+                Err(error) if is_canceled_for(&error, "ConditionalCheckFailed") => return Ok(Recorded::Overtaken),
+                Err(error) if pause < MOST_CONFLICT_PAUSE && is_canceled_for(&error, "TransactionConflict") => {
                     tokio::time::sleep(pause).await;
                     pause *= 2;
                 }
@@ -401,12 +405,16 @@ fn not_ours(error: SdkError<UpdateItemError>) -> Result<Claimed, TableError> {
     }
 }
 
-fn is_conflict(error: &SdkError<TransactWriteItemsError>) -> bool {
+/// The claim is another's by now, or nobody's.
+fn is_lost(error: &SdkError<UpdateItemError>) -> bool {
+    error.as_service_error().is_some_and(UpdateItemError::is_conditional_check_failed_exception)
+}
+
+fn is_canceled_for(error: &SdkError<TransactWriteItemsError>, code: &str) -> bool {
     let Some(TransactWriteItemsError::TransactionCanceledException(canceled)) = error.as_service_error() else {
         return false;
     };
-    let mut codes = canceled.cancellation_reasons().iter().filter_map(|reason| reason.code());
-    codes.any(|code| code == "TransactionConflict")
+    canceled.cancellation_reasons().iter().any(|reason| reason.code() == Some(code))
 }
 
 fn disposition(item: &Item) -> Option<Disposition> {

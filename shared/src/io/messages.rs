@@ -36,7 +36,11 @@ const SES_NOTIFICATION: &str = "AMAZON_SES_SETUP_NOTIFICATION";
 /// Messages of one prefix that are listed.
 const MOST_KEPT: usize = 10_000;
 
-const REPORT_SUFFIX: &str = ".report.json";
+/// How the keys of reports end.
+pub const REPORT_SUFFIX: &str = ".report.json";
+
+/// No message id has one, so that the drafts of one are not taken for those of another.
+const BEFORE_HOLDER: char = '!';
 
 /// The bucket of one deployment.
 #[derive(Debug, Clone)]
@@ -99,7 +103,7 @@ pub fn report_key(prefix: &str, message_id: &str) -> String {
 /// time neither writes over what the other's decision rests on.
 #[must_use]
 pub fn draft_key(message_id: &str, holder: &str) -> String {
-    report_key(INBOUND, &format!("{message_id}.{holder}"))
+    report_key(INBOUND, &format!("{message_id}{BEFORE_HOLDER}{holder}"))
 }
 
 impl Messages {
@@ -214,20 +218,32 @@ impl Messages {
         Ok(messages)
     }
 
-    /// Removes a message and its reports from under a prefix, the message first: only what still lies there is listed.
+    /// Removes what waited of a message that is in its place, the message last: only while it lies there does somebody come.
     ///
     /// # Errors
     /// When the bucket did not do it.
-    pub async fn clear(&self, prefix: &str, message_id: &str) -> Result<(), MessagesError> {
-        let message = format!("{prefix}{message_id}");
-        let beside = self.client.list_objects_v2().bucket(&self.bucket).prefix(format!("{message}."));
-        let beside = beside.send().await.map_err(unavailable)?;
-        let reports = beside.contents().iter().filter_map(|object| object.key());
-        let reports = reports.filter(|key| key.ends_with(REPORT_SUFFIX));
-        for key in std::iter::once(message.as_str()).chain(reports) {
-            self.client.delete_object().bucket(&self.bucket).key(key).send().await.map_err(unavailable)?;
+    pub async fn clear_inbound(&self, message_id: &str) -> Result<(), MessagesError> {
+        let message = format!("{INBOUND}{message_id}");
+        let drafts = self.client.list_objects_v2().bucket(&self.bucket).prefix(format!("{message}{BEFORE_HOLDER}"));
+        let drafts = drafts.send().await.map_err(unavailable)?;
+        for draft in drafts.contents().iter().filter_map(|object| object.key()) {
+            self.delete(draft).await?;
         }
-        Ok(())
+        self.delete(&message).await
+    }
+
+    /// Removes a message and its report from quarantine, the message first: without it nobody is held.
+    ///
+    /// # Errors
+    /// When the bucket did not do it.
+    pub async fn clear_quarantine(&self, message_id: &str) -> Result<(), MessagesError> {
+        self.delete(&format!("{QUARANTINE}{message_id}")).await?;
+        self.delete(&report_key(QUARANTINE, message_id)).await
+    }
+
+    async fn delete(&self, key: &str) -> Result<(), MessagesError> {
+        let delete = self.client.delete_object().bucket(&self.bucket).key(key);
+        delete.send().await.map(drop).map_err(unavailable)
     }
 
     /// Copies a message from quarantine to where SES put it, for another judgement.

@@ -152,7 +152,7 @@ impl Quarantine {
         let key = place.map_or_else(|| entry.report_key.clone(), |prefix| report_key(prefix, message_id));
         let report = self.report_at(&key, message_id).await?;
         if place != Some(QUARANTINE) {
-            self.messages.clear(QUARANTINE, message_id).await?;
+            self.messages.clear_quarantine(message_id).await?;
         }
         Ok(report)
     }
