@@ -8,16 +8,17 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use gatepost::disposition::Disposition;
 use gatepost::io::{
     authentication::Authenticator,
+    contacts::Contacts,
     counters::MailCounters,
     dns::NameServer as Server,
     functions::Function,
-    ledger::{Claim, Claimed, EntryKey, Ledger},
-    messages::Messages,
-    table::Table,
+    ledger::{Claim, Claimed, Decision, EntryKey, Ledger, Recorded},
+    messages::{Messages, draft_key},
+    table::{SK, Table, read_text},
 };
+use gatepost::{contact::Contact, disposition::Disposition};
 use gatepost_inspect_attachment::Inspector;
 use gatepost_local::{
     aws::{
@@ -42,7 +43,7 @@ use serde_json::{Value, json};
 
 use crate::{
     inbound::{Case, name_server},
-    objects::{keys, lying_in, object},
+    objects::{all_keys, keys, lying_in, object},
     stack::{program, root},
     table,
 };
@@ -59,7 +60,8 @@ pub(crate) struct Bench {
     verifier: Verifier,
     pub(crate) s3: String,
     pub(crate) dynamodb: String,
-    _services: (DynamoDb, ObjectStore, Lambda, NameServer),
+    lambda: Lambda,
+    _services: (DynamoDb, ObjectStore, NameServer),
 }
 
 impl Bench {
@@ -87,7 +89,7 @@ impl Bench {
         lambda.register("inspect-attachment", CALL, move |payload| inspect(inspector.clone(), payload));
         let config = VerifierConfig::read(|_| None).expect("the defaults are a configuration");
         let verifier = verifier(config, dns.address(), &clients);
-        Self { verifier, s3, dynamodb: table, _services: (dynamodb, objects, lambda, dns) }
+        Self { verifier, s3, dynamodb: table, lambda, _services: (dynamodb, objects, dns) }
     }
 
     /// Stores an example as SES does, and answers the event that goes with it.
@@ -106,12 +108,14 @@ impl Bench {
 /// The handler in the process of the test, where its clock can be wrong.
 pub(crate) fn verifier(config: VerifierConfig, dns: SocketAddr, clients: &Clients) -> Verifier {
     let authenticator = Authenticator::new(Server::At(dns), config.dns_timeout).expect("an address");
+    let table = Table { client: clients.dynamodb.clone(), name: TABLE.to_owned() };
+    let contacts = Some(Arc::new(Contacts::new(table.clone())));
     Verifier {
-        judge: Judge { authenticator, policy: config.policy },
+        judge: Judge { authenticator, policy: config.policy, contacts },
         counters: Arc::new(MailCounters::new(TABLE.to_owned(), "in-test")),
         deadline: config.deadline,
         messages: Messages { client: clients.s3.clone(), bucket: config.bucket },
-        ledger: Ledger { table: Table { client: clients.dynamodb.clone(), name: TABLE.to_owned() } },
+        ledger: Ledger { table },
         inspector: Function { client: clients.lambda.clone(), name: config.inspector },
         function: "verify-inbound".to_owned(),
         defer_for: config.defer_for,
@@ -265,7 +269,7 @@ async fn a_message_deferred_for_too_long_is_quarantined() {
     let report = object(&bench.s3, "quarantine/deferred.report.json").await;
     let report: Value = serde_json::from_slice(&report).expect("JSON");
     let codes: Vec<_> = report["findings"].as_array().expect("a list").iter().map(|f| f["code"].as_str()).collect();
-    assert_eq!(codes, [Some("deferral_expired"), Some("dmarc_temperror")]);
+    assert_eq!(codes, [Some("deferral_expired"), Some("dmarc_temperror"), Some("first_contact")]);
     let counted = table::counted(&bench.dynamodb).await.into_iter().collect::<Vec<_>>();
     let expected = [("defer", 1), ("quarantine", 1), ("total", 1)];
     assert_eq!(counted, expected.map(|(channel, n)| (format!("inbound/receiver.example|{channel}"), n)));
@@ -326,8 +330,10 @@ async fn of_two_that_decide_differently_for_other_recipients_at_the_same_time_on
     let first = first.beside(&ledger.entries("shared").await.expect("the table answers"));
     let second = claim("ben@receiver.example").await;
     let second = second.beside(&ledger.entries("shared").await.expect("the table answers"));
-    let decide =
-        async |claim: &Claim, disposition| ledger.decide(claim, disposition, "report", None, now).await.is_ok();
+    let decide = async |claim: &Claim, disposition| {
+        let decision = Decision { disposition, report_key: "report".to_owned(), is_placed: false };
+        ledger.decide(claim, &decision, None, now).await.expect("the table answers") == Recorded::Ours
+    };
     assert!(decide(&second, Disposition::Reject).await);
     assert!(!decide(&first, Disposition::Quarantine).await);
     // The other way round: what was seen undecided is decided by now.
@@ -337,4 +343,98 @@ async fn of_two_that_decide_differently_for_other_recipients_at_the_same_time_on
     let third = third.beside(&seen_before);
     assert!(decide(&first, Disposition::Reject).await);
     assert!(!decide(&third, Disposition::Deliver).await);
+}
+
+#[tokio::test]
+async fn who_is_overtaken_while_judging_answers_what_the_quicker_one_decided() {
+    let bench = Bench::start(NO_FAULT).await;
+    let quicker = bench.store(&Case::named("aligned"), "raced").await;
+    let mut overtaken = quicker.clone();
+    overtaken["Records"][0]["ses"]["receipt"]["recipients"] = json!(["bob@receiver.example"]);
+    let (judges, event) = (bench.verifier.clone(), quicker.clone());
+    bench.lambda.register("inspect-meanwhile", CALL, move |_| {
+        let (judges, event) = (judges.clone(), event.clone());
+        async move {
+            handle(&judges, event, clock::now()).await;
+            Err("the inspector ends without a result".into())
+        }
+    });
+    let mut slower = bench.verifier.clone();
+    slower.inspector.name = "inspect-meanwhile".to_owned();
+    assert_eq!(handle(&slower, overtaken, clock::now()).await.disposition, Continue);
+    assert_eq!(keys(&bench.s3).await, lying_in(&["inbound", "delivered"], "raced"));
+    let entries = bench.verifier.ledger.entries("raced").await.expect("the table answers");
+    let decisions: Vec<_> = entries.iter().map(|entry| (entry.disposition, entry.is_placed)).collect();
+    assert_eq!(decisions, [(Some(Disposition::Deliver), true); 2], "{entries:?}");
+    let counted: Vec<_> = table::counted(&bench.dynamodb).await.into_iter().collect();
+    let expected = [("deliver", 2), ("total", 2)];
+    assert_eq!(counted, expected.map(|(channel, n)| (format!("inbound/receiver.example|{channel}"), n)));
+}
+
+#[tokio::test]
+async fn what_a_slower_judge_reports_is_not_what_the_decision_of_another_rests_on() {
+    let bench = Bench::start(NO_FAULT).await;
+    bench.store(&Case::named("aligned"), "raced").await;
+    let messages = &bench.verifier.messages;
+    let drafts = ["quicker", "slower"].map(|holder| draft_key("raced", holder));
+    for (draft, report) in drafts.iter().zip(["quicker", "slower"]) {
+        messages.put_json(draft, report.into()).await.expect("the bucket takes it");
+    }
+    messages.place("raced", Disposition::Reject, &drafts[0], None).await.expect("the bucket does it");
+    assert_eq!(object(&bench.s3, "rejected/raced.report.json").await, b"quicker");
+    messages.clear_inbound("raced").await.expect("the bucket does it");
+    assert_eq!(keys(&bench.s3).await, lying_in(&["rejected"], "raced"));
+}
+
+#[tokio::test]
+async fn the_first_mail_that_is_delivered_from_a_domain_is_said_to_be_that_and_only_what_is_proven_proves() {
+    let bench = Bench::start(NO_FAULT).await;
+    let says_first = async |name: &str, message_id: &str| {
+        let case = Case::named(name);
+        // An instance of its own, which remembers nothing.
+        let mut verifier = bench.verifier.clone();
+        verifier.judge.contacts = Some(Arc::new(Contacts::new(bench.verifier.ledger.table.clone())));
+        handle(&verifier, bench.store(&case, message_id).await, clock::now()).await;
+        let entries = verifier.ledger.entries(message_id).await.expect("the table answers");
+        let report: Value = serde_json::from_slice(&object(&bench.s3, &entries[0].report_key).await).expect("JSON");
+        report["findings"].as_array().expect("a list").iter().any(|finding| finding["code"] == "first_contact")
+    };
+    assert!(says_first("aligned", "first").await);
+    assert!(!says_first("aligned", "second").await);
+    assert!(says_first("dmarc-reject", "forged").await);
+    assert!(says_first("dmarc-reject", "forged-again").await, "what is refused makes nobody known");
+    // Of a domain without DMARC nothing is proven, and nothing of one that proves who it is is known by what is not.
+    assert!(says_first("unsigned-no-policy", "claimed").await);
+    assert!(!says_first("unsigned-no-policy", "claimed-again").await);
+    let keys = table::items(&bench.dynamodb, "contact#").await;
+    let keys: Vec<_> = keys.iter().map(|item| read_text(item, SK).expect("every item has one")).collect();
+    assert_eq!(keys, ["claimed#village.example", "proven#bookshop.example"]);
+}
+
+#[tokio::test]
+async fn a_forgery_is_a_first_contact_though_the_domain_that_it_claims_is_known() {
+    let bench = Bench::start(NO_FAULT).await;
+    let contacts = Contacts::new(bench.verifier.ledger.table.clone());
+    let proven = Contact::between("bank.example", &["ann@receiver.example".to_owned()], true).expect("a contact");
+    contacts.note(&proven, clock::now()).await.expect("the table takes it");
+    assert!(!contacts.is_first(&proven).await.expect("the table answers"));
+    let claimed = Contact { is_proven: false, ..proven };
+    assert!(contacts.is_first(&claimed).await.expect("the table answers"));
+}
+
+#[tokio::test]
+async fn a_message_that_is_judged_again_has_a_report_for_each_time_and_the_ledger_names_the_last() {
+    let bench = Bench::start("_dmarc.bookshop.example. TXT servfail").await;
+    let event = bench.store(&Case::named("aligned"), "deferred").await;
+    let sweep = json!({"sweep": {"message_id": "deferred", "recipients": ["ann@receiver.example"]}});
+    let mut named = Vec::new();
+    for event in [event, sweep] {
+        assert_eq!(bench.answer(event, clock::now()).await, StopRuleSet);
+        let entries = bench.verifier.ledger.entries("deferred").await.expect("the table answers");
+        named.push(entries[0].report_key.clone());
+    }
+    named.sort();
+    let lying: Vec<_> = all_keys(&bench.s3).await.into_iter().filter(|key| key.ends_with(".report.json")).collect();
+    assert_eq!(lying, named);
+    assert_ne!(named[0], named[1]);
 }

@@ -11,7 +11,7 @@ use std::{
 use aws_sdk_dynamodb::{
     config::{ConfigBag, Intercept, RuntimeComponents, interceptors::BeforeSerializationInterceptorContextRef},
     error::BoxError,
-    operation::query::QueryInput,
+    operation::{query::QueryInput, transact_write_items::TransactWriteItemsInput},
     types::AttributeValue,
 };
 use gatepost::{
@@ -338,6 +338,42 @@ impl Intercept for BrokenShard {
         let is_ours = values.is_some_and(|values| values.values().any(|value| value.as_s() == Ok(&self.partition)));
         if is_ours && self.is_broken.load(Ordering::SeqCst) { Err("the shard does not answer".into()) } else { Ok(()) }
     }
+}
+
+/// Fails the first transaction.
+#[derive(Debug, Clone, Default)]
+struct BrokenOnce(Arc<AtomicBool>);
+
+impl Intercept for BrokenOnce {
+    fn name(&self) -> &'static str {
+        "broken once"
+    }
+
+    fn read_before_serialization(
+        &self,
+        context: &BeforeSerializationInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let is_transaction = context.input().downcast_ref::<TransactWriteItemsInput>().is_some();
+        let is_first = is_transaction && !self.0.swap(true, Ordering::SeqCst);
+        if is_first { Err("the table does not answer".into()) } else { Ok(()) }
+    }
+}
+
+#[tokio::test]
+async fn an_alert_whose_first_write_failed_is_told_by_the_same_scan_and_once() {
+    let (bench, flood) = Bench::with_a_flood().await;
+    let mut scanner = bench.scanner(&bench.sns.url());
+    let config = scanner.models.table.client.config().to_builder().interceptor(BrokenOnce::default());
+    scanner.models.table.client = aws_sdk_dynamodb::Client::from_conf(config.build());
+    let now = flood.next().start();
+    let failed = handle(&scanner, now, Duration::ZERO).await;
+    assert!(matches!(failed, Err(ScanError::Table(_))), "the series itself is judged again: {failed:?}");
+    let opened = [("opened".to_owned(), u32::from(flood))];
+    assert_eq!(bench.told(), opened);
+    handle(&scanner, now, Duration::ZERO).await.expect("all is well");
+    assert_eq!((bench.told(), bench.pending().await), (opened.to_vec(), 0));
 }
 
 #[tokio::test]

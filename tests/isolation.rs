@@ -62,7 +62,7 @@ fn the_inspector_reads_no_file_and_has_no_more_memory_than_it_is_given() {
 }
 
 /// The lines of one resource of the template, without comments.
-fn resource(name: &str) -> String {
+pub(crate) fn resource(name: &str) -> String {
     let template = std::fs::read_to_string(root().join("template.yaml")).expect("the template");
     let (_, from) = template.split_once(&format!("\n  {name}:\n")).unwrap_or_else(|| panic!("there is no {name}"));
     let lines =
@@ -72,7 +72,7 @@ fn resource(name: &str) -> String {
 }
 
 /// The statements of a policy, by their ids.
-fn statements(resource: &str) -> Vec<(&str, &str)> {
+pub(crate) fn statements(resource: &str) -> Vec<(&str, &str)> {
     let statements = resource.split("- Sid: ").skip(1);
     statements.map(|statement| statement.split_once('\n').expect("an id and a body")).collect()
 }

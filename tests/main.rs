@@ -27,6 +27,7 @@ mod objects;
 mod ocsf;
 mod openapi;
 mod page;
+mod permissions;
 mod posture;
 mod privacy;
 mod proxy;

@@ -6,8 +6,23 @@ use gatepost_local::aws::{clients, s3::BUCKET};
 
 const CALL: Duration = Duration::from_secs(30);
 
-/// All keys in order.
+/// All keys in order. Reports beside a message that waits are one, whoever wrote them.
 pub(crate) async fn keys(endpoint: &str) -> Vec<String> {
+    let mut keys: Vec<String> = all_keys(endpoint).await.iter().map(|key| without_holder(key)).collect();
+    keys.dedup();
+    keys
+}
+
+/// `inbound/<messageId>!<holder>.report.json` without its holder.
+fn without_holder(key: &str) -> String {
+    let draft = key.strip_suffix(".report.json").filter(|key| key.starts_with("inbound/"));
+    draft
+        .and_then(|draft| draft.rsplit_once('!'))
+        .map_or(key.to_owned(), |(message, _)| format!("{message}.report.json"))
+}
+
+/// All keys as they are, in order.
+pub(crate) async fn all_keys(endpoint: &str) -> Vec<String> {
     let mut pages = clients::s3(endpoint, CALL).list_objects_v2().bucket(BUCKET).into_paginator().send();
     let mut keys = Vec::new();
     while let Some(page) = pages.next().await {

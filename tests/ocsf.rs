@@ -1,7 +1,7 @@
 //! OCSF events against the schema, as far as that goes without a network: classes, objects, enumerations, required and unknown
 //! attributes. `tests/ocsf/run.sh` validates the same events against the whole schema.
 
-use std::io::Write;
+use std::{collections::BTreeSet, io::Write};
 
 use gatepost::{
     alert::{Alert, Sources},
@@ -94,8 +94,12 @@ fn keep(event: &Value) {
 }
 
 fn alert(state: State) -> Alert {
+    alert_of(Kind::Flood, state)
+}
+
+fn alert_of(kind: Kind, state: State) -> Alert {
     let reading = |channel, kind| Reading { channel, kind, expected: 12.25, actual: 512.0, z: 30.0, score: 0.9 };
-    let readings = vec![reading(Channel::Total, Kind::Flood), reading(Channel::AuthFail, Kind::AuthFailSurge)];
+    let readings = vec![reading(Channel::Total, kind), reading(Channel::AuthFail, Kind::AuthFailSurge)];
     let bucket = Bucket::parse("2026-11-23T02:10").expect("a time");
     let names = ["signup/k1", "signup/k2"];
     let judgement = Judgement { readings };
@@ -146,6 +150,17 @@ fn a_judged_message_is_a_valid_ocsf_email_activity_without_a_local_part() {
         let from = event["email"]["from"].as_str().expect("a text");
         assert!(from.starts_with("withheld@") && !from.contains(['"', ' ']), "{from}");
     }
+}
+
+#[test]
+fn an_alert_of_each_kind_is_a_valid_ocsf_detection_finding_of_its_own() {
+    let title = |kind| {
+        let event = alert_of(kind, State::Opened).finding();
+        expect_valid("detection_finding", &event);
+        event["finding_info"]["title"].to_string()
+    };
+    let titles: BTreeSet<String> = Kind::ALL.into_iter().map(title).collect();
+    assert_eq!(titles.len(), Kind::ALL.len(), "{titles:?}");
 }
 
 #[test]

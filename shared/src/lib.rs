@@ -21,6 +21,7 @@ pub mod chart;
 pub mod circuit_breaker;
 pub mod client_certificate;
 pub mod config;
+pub mod contact;
 pub mod content;
 pub mod crowd;
 pub mod display_name;

@@ -4,7 +4,11 @@ use gatepost_local::aws::s3::BUCKET;
 use serde_json::{Value, json};
 
 use super::{Account, CALL, MESSAGE_ID, codes, event, stored_message};
-use crate::{runtime_api::Invoked, table};
+use crate::{
+    objects::{all_keys, keys, object, put},
+    runtime_api::Invoked,
+    table,
+};
 
 #[tokio::test]
 async fn verify_inbound_asks_the_inspector_and_puts_a_dangerous_message_away_once() {
@@ -12,16 +16,16 @@ async fn verify_inbound_asks_the_inspector_and_puts_a_dangerous_message_away_onc
     let _inspector = account.deploy("inspect-attachment").await;
     let verifier = account.start("verify-inbound").await;
     let stored = stored_message(MESSAGE_ID);
-    account.store(&format!("inbound/{MESSAGE_ID}"), stored.clone()).await;
+    put(&account.stack.s3, &format!("inbound/{MESSAGE_ID}"), stored.clone()).await;
     for delivery in ["first", "again"] {
         let answer = verifier.answer(&event("ses-receipt.json")).await;
         assert_eq!(answer, json!({"disposition": "STOP_RULE_SET"}), "{delivery}");
     }
     let places = ["inbound", "rejected"]
         .map(|place| [format!("{place}/{MESSAGE_ID}"), format!("{place}/{MESSAGE_ID}.report.json")]);
-    assert_eq!(account.keys().await, places.concat());
-    assert_eq!(account.object(&places[1][0]).await, stored);
-    let report: Value = serde_json::from_slice(&account.object(&places[1][1]).await).expect("JSON");
+    assert_eq!(keys(&account.stack.s3).await, places.concat());
+    assert_eq!(object(&account.stack.s3, &places[1][0]).await, stored);
+    let report: Value = serde_json::from_slice(&object(&account.stack.s3, &places[1][1]).await).expect("JSON");
     let envelope = json!({
         "client_ip": "192.0.2.25", "helo": "mail.sender.example", "mail_from": "orders@sender.example",
         "rcpt_to": ["inbox@receiver.example"],
@@ -43,14 +47,17 @@ async fn verify_inbound_defers_what_nobody_could_inspect_and_quarantines_what_th
             account.lambda.register("inspect-attachment", CALL, async |_| Err("out of memory".into()));
         }
         let verifier = account.start("verify-inbound").await;
-        account.store(&format!("inbound/{MESSAGE_ID}"), stored_message(MESSAGE_ID)).await;
+        put(&account.stack.s3, &format!("inbound/{MESSAGE_ID}"), stored_message(MESSAGE_ID)).await;
         let answer = verifier.answer(&event("ses-receipt.json")).await;
         assert_eq!(answer, json!({"disposition": "STOP_RULE_SET"}), "{code}");
-        let report = account.object(&format!("{place}/{MESSAGE_ID}.report.json")).await;
+        let (inside, report) = (format!("{place}/{MESSAGE_ID}"), ".report.json");
+        let key =
+            all_keys(&account.stack.s3).await.into_iter().find(|key| key.starts_with(&inside) && key.ends_with(report));
+        let report = object(&account.stack.s3, &key.expect("there is a report")).await;
         let report: Value = serde_json::from_slice(&report).expect("JSON");
         assert_eq!(report["disposition"], disposition, "{report}");
         assert!(codes(&report["findings"]).contains(&code), "{report}");
-        let delivered = account.keys().await.into_iter().filter(|key| key.starts_with("delivered/"));
+        let delivered = keys(&account.stack.s3).await.into_iter().filter(|key| key.starts_with("delivered/"));
         assert_eq!(delivered.collect::<Vec<_>>(), Vec::<String>::new(), "{code}");
     }
 }
@@ -82,14 +89,14 @@ async fn verify_inbound_answers_whatever_it_is_given_and_never_lets_it_pass() {
         assert_eq!(verifier.answer(&event).await, json!({"disposition": "STOP_RULE_SET"}), "{event}");
     }
     let reachable = |key: &String| key.starts_with("delivered/");
-    assert_eq!(account.keys().await.iter().filter(|key| reachable(key)).count(), 0);
+    assert_eq!(keys(&account.stack.s3).await.iter().filter(|key| reachable(key)).count(), 0);
 }
 
 #[tokio::test]
 async fn inspect_attachment_judges_the_message_of_its_event_in_a_child_process() {
     let account = Account::open(&[]).await;
     let inspector = account.start("inspect-attachment").await;
-    account.store(&format!("inbound/{MESSAGE_ID}"), stored_message(MESSAGE_ID)).await;
+    put(&account.stack.s3, &format!("inbound/{MESSAGE_ID}"), stored_message(MESSAGE_ID)).await;
     let answer = inspector.answer(&event("inspect.json")).await;
     // Landlock is a matter of the kernel's configuration.
     for fence in ["child_process", "resource_limits", "seccomp"] {

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use super::{Account, MESSAGE_ID, authenticated, event, http, stored_message};
 use crate::{
+    objects::put,
     runtime_api::{Function, TRACE_ID},
     table,
 };
@@ -57,7 +58,7 @@ async fn validate_counts_starts_verdicts_and_refusals_with_how_long_they_took() 
 async fn verify_inbound_counts_dispositions_and_failures_of_the_inspector() {
     let account = Account::open(&[]).await;
     let verifier = account.start("verify-inbound").await;
-    account.store(&format!("inbound/{MESSAGE_ID}"), stored_message(MESSAGE_ID)).await;
+    put(&account.stack.s3, &format!("inbound/{MESSAGE_ID}"), stored_message(MESSAGE_ID)).await;
     verifier.answer(&event("ses-receipt.json")).await;
     let metrics = metrics(&verifier, "verify-inbound", "\"disposition\"").await;
     for metric in ["took_ms", "dns_ms", "dns.queries"] {

@@ -7,21 +7,22 @@ mod metrics;
 mod scan;
 mod validate;
 
-use std::{process::Output, sync::Arc, time::Duration};
+use std::{
+    process::Output,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use gatepost::api_key::ApiKey;
 use gatepost_local::{
-    aws::{
-        clients,
-        lambda::{Lambda, Outcome},
-        s3::BUCKET,
-    },
+    aws::lambda::{Lambda, Outcome},
     ses::Session,
 };
 use gatepost_verify_inbound::event::MessageId;
 use serde_json::{Value, json};
 
 use crate::{
+    permissions::{Recorder, expect_granted},
     runtime_api::{Extensions, Function, Invoked, command},
     stack::{Stack, root},
 };
@@ -36,12 +37,24 @@ const MESSAGE_ID: &str = "a11gnedk3v9q2m7t5c1x8r4b6n0d2f5h7j9l1p3s";
 struct Account {
     stack: Stack,
     lambda: Lambda,
+    /// What each function asked of table and bucket.
+    asked: Mutex<Vec<(String, Recorder)>>,
+}
+
+impl Drop for Account {
+    /// Nothing that works here may be refused in AWS.
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            let asked = self.asked.get_mut().expect("nobody panics with it");
+            asked.iter().for_each(|(function, recorder)| expect_granted(function, recorder));
+        }
+    }
 }
 
 impl Account {
     async fn open(arguments: &[&str]) -> Self {
         let (stack, lambda) = tokio::join!(Stack::start_with(arguments, &[]), Lambda::start());
-        Self { stack, lambda: lambda.expect("a Lambda endpoint") }
+        Self { stack, lambda: lambda.expect("a Lambda endpoint"), asked: Mutex::default() }
     }
 
     async fn start(&self, program: &str) -> Arc<Function> {
@@ -50,9 +63,13 @@ impl Account {
 
     async fn start_with(&self, program: &str, extensions: Extensions) -> Arc<Function> {
         let lambda = self.lambda.url();
+        let (table, bucket) = tokio::join!(Recorder::start(&self.stack.dynamodb), Recorder::start(&self.stack.s3));
+        let (table_url, bucket_url) = (table.url.clone(), bucket.url.clone());
+        let recorders = [table, bucket].map(|recorder| (program.to_owned(), recorder));
+        self.asked.lock().expect("nobody panics with it").extend(recorders);
         let environment = [
-            ("AWS_ENDPOINT_URL_DYNAMODB", self.stack.dynamodb.as_str()),
-            ("AWS_ENDPOINT_URL_S3", &self.stack.s3),
+            ("AWS_ENDPOINT_URL_DYNAMODB", table_url.as_str()),
+            ("AWS_ENDPOINT_URL_S3", &bucket_url),
             ("AWS_ENDPOINT_URL_SNS", &self.stack.sns),
             ("AWS_ENDPOINT_URL_LAMBDA", &lambda),
             ("GATEPOST_ALERT_TOPIC", "arn:aws:sns:us-east-1:000000000000:gatepost-alerts"),
@@ -69,21 +86,6 @@ impl Account {
         let invoked = Arc::clone(&function);
         self.lambda.register(program, CALL, move |payload| invoke(Arc::clone(&invoked), payload));
         function
-    }
-
-    async fn store(&self, key: &str, octets: Vec<u8>) {
-        let put = clients::s3(&self.stack.s3, CALL).put_object().bucket(BUCKET).key(key);
-        put.body(octets.into()).send().await.expect("stored");
-    }
-
-    async fn keys(&self) -> Vec<String> {
-        let listed = clients::s3(&self.stack.s3, CALL).list_objects_v2().bucket(BUCKET).send().await.expect("listed");
-        listed.contents().iter().filter_map(|object| object.key().map(str::to_owned)).collect()
-    }
-
-    async fn object(&self, key: &str) -> Vec<u8> {
-        let got = clients::s3(&self.stack.s3, CALL).get_object().bucket(BUCKET).key(key).send().await;
-        got.expect("the object is there").body.collect().await.expect("a whole body").to_vec()
     }
 }
 

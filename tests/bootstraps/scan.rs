@@ -11,7 +11,10 @@ use gatepost_local::{aws::s3::BUCKET, clock};
 use serde_json::{Value, json};
 
 use super::{Account, event, stored_message};
-use crate::table;
+use crate::{
+    objects::{keys, object, put},
+    table,
+};
 
 #[tokio::test]
 async fn anomaly_scan_turns_counters_into_one_alert_on_the_topic() {
@@ -44,19 +47,19 @@ async fn anomaly_scan_has_a_message_judged_that_was_left_behind_and_clears_it_wh
     let _verifier = account.deploy("verify-inbound").await;
     let scan = account.start("anomaly-scan").await;
     for message_id in ["left-behind", "just-arrived"] {
-        account.store(&format!("inbound/{message_id}"), stored_message(message_id)).await;
+        put(&account.stack.s3, &format!("inbound/{message_id}"), stored_message(message_id)).await;
     }
-    let object = std::fs::File::options().write(true).open(data.join("s3").join(BUCKET).join("inbound/left-behind"));
+    let file = std::fs::File::options().write(true).open(data.join("s3").join(BUCKET).join("inbound/left-behind"));
     let an_hour_ago = clock::now() - Duration::from_hours(1);
-    object.and_then(|file| file.set_modified(an_hour_ago)).expect("an object is a file");
+    file.and_then(|file| file.set_modified(an_hour_ago)).expect("an object is a file");
     assert_eq!(scan.answer(&event("schedule.json")).await["messages_swept"], 1);
     let placed = ["rejected/left-behind", "rejected/left-behind.report.json"];
     let left = ["inbound/just-arrived", "inbound/left-behind", "inbound/left-behind.report.json"];
-    assert_eq!(account.keys().await, [&left[..], &placed].concat());
-    let report: Value = serde_json::from_slice(&account.object(placed[1]).await).expect("JSON");
+    assert_eq!(keys(&account.stack.s3).await, [&left[..], &placed].concat());
+    let report: Value = serde_json::from_slice(&object(&account.stack.s3, placed[1]).await).expect("JSON");
     assert_eq!(report["envelope"]["rcpt_to"], json!(["inbox@receiver.example"]));
     assert_eq!(scan.answer(&event("schedule.json")).await["messages_swept"], 0);
-    assert_eq!(account.keys().await, [&left[..1], &placed].concat());
+    assert_eq!(keys(&account.stack.s3).await, [&left[..1], &placed].concat());
 }
 
 /// An empty folder in the build folder. `name` is unique among all tests.

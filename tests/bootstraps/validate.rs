@@ -1,5 +1,9 @@
 //! Events of an HTTP API (payload format 2.0), and counters that are written before the sandbox may be frozen.
 
+use gatepost::{
+    client_certificate::ClientCertificate,
+    io::{caller_register::CallerRegister, client_rows::Grant},
+};
 use serde_json::{Value, json};
 
 use super::{Account, authenticated, codes, event, http, id};
@@ -141,4 +145,25 @@ async fn validate_logs_one_line_a_request_that_names_the_domain_and_never_the_lo
     for word in ["secret.person", "198.51.100.23", "203.0.113.9", secret] {
         assert!(!folded.contains(word), "{word} in {log}");
     }
+}
+
+/// As much of a certificate as is read: version, serial number, issuer and subject.
+const CERTIFICATE: &str =
+    "-----BEGIN CERTIFICATE-----\nMBcwFaADAgECAgEHMAAwAjEAMAAwAzEBAA==\n-----END CERTIFICATE-----\n";
+
+#[tokio::test]
+async fn a_client_is_known_by_the_subject_of_its_certificate() {
+    let account = Account::open(&[]).await;
+    let certificate = ClientCertificate::parse(CERTIFICATE).expect("a certificate");
+    let register = CallerRegister { table: table::client(&account.stack.dynamodb) };
+    let subject = certificate.ids().pop().filter(|id| id.starts_with("subject:")).expect("it has one");
+    let mut event = event("validate.json");
+    event["requestContext"]["authentication"] = json!({"clientCert": {
+        "clientCertPem": CERTIFICATE, "subjectDN": "CN=shop", "issuerDN": "CN=ca", "serialNumber": "7",
+        "validity": {"notBefore": "Nov 26 00:00:00 2026 GMT", "notAfter": "Nov 26 00:00:00 2027 GMT"},
+    }});
+    event["headers"].as_object_mut().expect("fields").remove("x-api-key");
+    assert_eq!(http(&account.start("validate").await.answer(&event).await).0, 401);
+    register.set(&subject, &Grant::default()).await.expect("stored");
+    assert_eq!(http(&account.start("validate").await.answer(&event).await).0, 200);
 }

@@ -102,7 +102,7 @@ pub(crate) fn judge(server: &NameServer) -> Judge {
         overrides: Overrides::default(),
         block_lists: Vec::new(),
     };
-    Judge { authenticator: authenticator(server), policy }
+    Judge { authenticator: authenticator(server), policy, contacts: None }
 }
 
 fn terms() -> Terms {

@@ -88,7 +88,7 @@ fn incident(item: &Item) -> AlertGroup {
 }
 
 async fn fetch(site: &Site) -> BTreeMap<String, Vec<u8>> {
-    let keys = objects::keys(&site.stack.s3).await;
+    let keys = objects::all_keys(&site.stack.s3).await;
     let fetch = |key: String| async {
         let got = site.objects.get_object().bucket(BUCKET).key(&key).send().await;
         let body = got.expect("it was listed").body.collect().await.expect("a whole object");

@@ -1,6 +1,7 @@
 //! A reliability drill: the programs that are deployed, under load, while everything around them fails in turn; and what has to
 //! hold when it is over. `tests/drill/README.md` says what is covered and what is not.
 
+mod breaches;
 mod evidence;
 mod fleet;
 mod invariants;
@@ -18,13 +19,7 @@ use std::{io::IsTerminal, sync::Arc, time::Duration};
 
 use tokio::time::{Instant, sleep};
 
-use self::{
-    evidence::{Entry, Found},
-    load::Sent,
-    plan::Episode,
-    report::Report,
-    site::Site,
-};
+use self::{evidence::Found, load::Sent, plan::Episode, report::Report, site::Site};
 
 /// Long enough for every kind of fault to come more than once.
 const DRILL: Duration = Duration::from_secs(600);
@@ -121,67 +116,15 @@ async fn a_drill_of_twenty_seconds_breaks_nothing_and_a_breach_would_be_seen() {
     // Whether a process is met in its short life, or SNS in a call, is chance; what every message needs is struck.
     let is_struck = report.struck.iter().take(3).all(|(_, times)| 0 < *times);
     assert!(is_struck, "a storm that struck nothing shows nothing: {report}");
-    for (breach, broken) in breaches(&sent) {
-        let mut tampered = found.clone();
-        breach(&mut tampered);
+    let (breaches, all) = (breaches::all(&sent), invariants::check(&sent, &found).len());
+    assert_eq!(breaches.len(), all, "each invariant is seen to break");
+    for (breach, broken) in breaches {
+        let (noted, mut tampered) = (sent.noted(), found.clone());
+        breach(&sent, &mut tampered);
         let invariants = invariants::check(&sent, &tampered);
+        sent.note(|tampered| *tampered = noted);
         let found_broken = invariants.iter().filter(|invariant| !invariant.breaches.is_empty());
         let names: Vec<_> = found_broken.map(|invariant| invariant.name).collect();
         assert!(names.contains(&broken), "{broken}: {names:?}");
     }
-}
-
-type Breach = Box<dyn Fn(&mut Found)>;
-
-/// What a fault that nobody noticed would leave behind, and the invariant that tells.
-fn breaches(sent: &Sent) -> Vec<(Breach, &'static str)> {
-    let of = |disposition: &str| {
-        let mut letters = sent.letters.iter();
-        letters.find(|letter| sent.specimens[letter.specimen].disposition == disposition).expect("sent").id.clone()
-    };
-    let (held, lost, counted) = (of("reject"), of("reject"), of("deliver"));
-    let report = |found: &Found, id: &str| {
-        found
-            .objects
-            .keys()
-            .find(|key| key.ends_with(&format!("{id}.report.json")) && !key.starts_with("inbound/"))
-            .cloned()
-    };
-    vec![
-        (
-            Box::new(move |found| drop(found.objects.insert(format!("delivered/{held}"), Vec::new()))),
-            "nothing is delivered that is to be held",
-        ),
-        (
-            Box::new(move |found| {
-                let other = Entry { recipients: "x".into(), disposition: Some("deliver".into()), is_placed: true };
-                found.entries.get_mut(&lost).expect("judged").push(other);
-            }),
-            "every message has one disposition",
-        ),
-        (
-            Box::new(move |found| {
-                let report = report(found, &counted).expect("it has one");
-                found.objects.remove(&report);
-            }),
-            "every message lies in one place with its report",
-        ),
-        (
-            Box::new(|found| *found.counted.get_mut("inbound/receiver.example|total").expect("counted") += 100),
-            "messages are counted once",
-        ),
-        (
-            Box::new(|found| *found.counted.get_mut("validate/unknown|total").expect("counted") -= 1),
-            "requests are counted once",
-        ),
-        (
-            Box::new(|found| found.alerts.retain(|alert| alert["state"] != "closed")),
-            "every alert is delivered at least once",
-        ),
-        (
-            Box::new(|found| found.memory.iter_mut().for_each(|it| it.samples = (0..90).map(|n| n * 1_000).collect())),
-            "memory is flat",
-        ),
-        (Box::new(|found| found.panics.push("thread 'main' panicked".to_owned())), "nobody panics"),
-    ]
 }

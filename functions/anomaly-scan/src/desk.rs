@@ -156,7 +156,10 @@ impl Scanner {
         match self.messages.put_page(&key, alert.page()).await {
             Ok(()) => alert.with_page(key),
             Err(error) => {
-                tracing::error!(cause = %error, "the page of an incident was not stored; the alert goes out without it");
+                tracing::error!(
+                    cause = gatepost::io::telemetry::with_causes(&error),
+                    "the page of an incident was not stored; the alert goes out without it"
+                );
                 alert
             }
         }
@@ -196,7 +199,10 @@ fn give_up(troubled: &mut Troubled, members: &[usize], error: ScanError, failure
             judged.is_given_up = true;
         }
     }
-    tracing::warn!(cause = %error, "a change was not stored; the next scan comes to it again");
+    tracing::warn!(
+        cause = gatepost::io::telemetry::with_causes(&error),
+        "a change was not stored; the next scan comes to it again"
+    );
     let mut error = Some(error);
     for shard in shards {
         let error = error.take().unwrap_or(ScanError::Together { shard });

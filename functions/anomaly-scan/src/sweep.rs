@@ -6,18 +6,14 @@ use std::time::{Duration, SystemTime};
 use futures_util::{StreamExt, stream};
 use gatepost::{
     disposition::Disposition,
-    io::{
-        ledger::Entry,
-        messages::{INBOUND, Waiting},
-        table::unix_seconds,
-    },
+    io::{ledger::Entry, messages::Waiting, table::unix_seconds},
 };
 
 use tokio::time::Instant;
 
 use crate::Scanner;
 
-/// A message without a report for this long was left behind; a deferred one is tried again as often.
+/// A message that nobody decided for this long was left behind; a deferred one is tried again as often.
 const LEFT_BEHIND_AFTER: Duration = Duration::from_secs(5 * 60);
 
 /// A placed message is removed from `inbound/` after this: several rules may still be reading it before.
@@ -59,7 +55,10 @@ impl Scanner {
         let waiting = match self.messages.waiting(start, MOST_MESSAGES).await {
             Ok(waiting) => waiting,
             Err(error) => {
-                tracing::error!(cause = %error, "inbound messages cannot be listed");
+                tracing::error!(
+                    cause = gatepost::io::telemetry::with_causes(&error),
+                    "inbound messages cannot be listed"
+                );
                 return 0;
             }
         };
@@ -76,7 +75,11 @@ impl Scanner {
         let entries = match self.ledger.entries(&message.message_id).await {
             Ok(entries) => entries,
             Err(error) => {
-                tracing::error!(message.id = message.message_id, cause = %error, "not swept");
+                tracing::error!(
+                    message.id = message.message_id,
+                    cause = gatepost::io::telemetry::with_causes(&error),
+                    "not swept"
+                );
                 return false;
             }
         };
@@ -92,15 +95,23 @@ impl Scanner {
         match self.verifier.invoke(event.to_string().into_bytes()).await {
             Ok(_) => true,
             Err(error) => {
-                tracing::error!(message.id = message.message_id, cause = %error, "not judged again");
+                tracing::error!(
+                    message.id = message.message_id,
+                    cause = gatepost::io::telemetry::with_causes(&error),
+                    "not judged again"
+                );
                 false
             }
         }
     }
 
     async fn clear(&self, message: &Waiting) -> bool {
-        if let Err(error) = self.messages.clear(INBOUND, &message.message_id).await {
-            tracing::error!(message.id = message.message_id, cause = %error, "not cleared");
+        if let Err(error) = self.messages.clear_inbound(&message.message_id).await {
+            tracing::error!(
+                message.id = message.message_id,
+                cause = gatepost::io::telemetry::with_causes(&error),
+                "not cleared"
+            );
         }
         false
     }
@@ -143,6 +154,7 @@ mod tests {
             key: EntryKey::new("m", &[], "verify-inbound"),
             recipients: vec!["ann@receiver.example".to_owned()],
             disposition,
+            report_key: String::new(),
             is_placed,
             is_released: false,
             is_reopened: false,

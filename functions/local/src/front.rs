@@ -23,7 +23,7 @@ use gatepost::{
     disposition::Disposition,
     io::messages::{INBOUND, MessagesError, place, report_key},
 };
-use gatepost_verify_inbound::event::MessageId;
+use gatepost_verify_inbound::{Verifier, event::MessageId};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -158,12 +158,14 @@ fn session(parameters: Vec<(String, String)>) -> Result<Session, Refusal> {
     Ok(session)
 }
 
-/// The report of a message: beside it, or where it was placed when the sweep has cleared `inbound/`.
+/// The report of a message: the last that the ledger knows, or where it was placed when the sweep has cleared `inbound/`.
 async fn report(stack: &Stack, message_id: &str) -> Value {
+    let Verifier { messages, ledger, .. } = &stack.verifier;
+    let entries = ledger.entries(message_id).await.unwrap_or_default();
     let placed = [Disposition::Deliver, Disposition::Quarantine, Disposition::Reject];
-    let prefixes = std::iter::once(INBOUND).chain(placed.into_iter().filter_map(place));
-    for prefix in prefixes {
-        if let Ok(octets) = stack.verifier.messages.fetch_key(&report_key(prefix, message_id)).await {
+    let placed = placed.into_iter().filter_map(place).map(|prefix| report_key(prefix, message_id));
+    for key in entries.into_iter().map(|entry| entry.report_key).chain(placed) {
+        if let Ok(octets) = messages.fetch_key(&key).await {
             return serde_json::from_slice(&octets).unwrap_or(Value::Null);
         }
     }

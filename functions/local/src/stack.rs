@@ -14,6 +14,7 @@ use gatepost::{
         alerts::Outbox,
         authentication::Authenticator,
         client_rows::Grant,
+        contacts::Contacts,
         counters::{self, MailCounters},
         dns::Dns,
         functions::Function,
@@ -195,7 +196,7 @@ fn verifier(
 ) -> Result<Verifier, CommandError> {
     let authenticator = Authenticator::new(resolution.server, config.dns_timeout)?;
     Ok(Verifier {
-        judge: Judge { authenticator, policy: config.policy },
+        judge: Judge { authenticator, policy: config.policy, contacts: Some(Arc::new(Contacts::new(table.clone()))) },
         deadline: config.deadline,
         counters: Arc::new(MailCounters::new(table.name.clone(), &hex(&random::<8>()?))),
         messages: Messages { client: clients.s3.clone(), bucket: config.bucket },
@@ -255,7 +256,10 @@ async fn flush_now_and_then(gate: std::sync::Weak<Gate>) {
         tokio::time::sleep(FLUSH_EVERY).await;
         let Some(gate) = gate.upgrade() else { return };
         if let Err(error) = gate.counters().flush(Bucket::of(clock::now())).await {
-            tracing::warn!(cause = %error, "counters were not written; they go out with the next flush");
+            tracing::warn!(
+                cause = gatepost::io::telemetry::with_causes(&error),
+                "counters were not written; they go out with the next flush"
+            );
         }
     }
 }

@@ -52,11 +52,11 @@ impl AfterAnswer {
         match extension.with_extension_name("gatepost-counters").register().await {
             Ok(extension) => drop(tokio::spawn(async move {
                 if let Err(error) = extension.run().await {
-                    tracing::error!(cause = %error, "the counters extension ended");
+                    tracing::error!(cause = with_causes(&*error), "the counters extension ended");
                 }
             })),
             Err(error) => {
-                tracing::warn!(cause = %error, "no Extensions API here");
+                tracing::warn!(cause = with_causes(&*error), "no Extensions API here");
                 tokio::spawn(flush_when_due(gate, Arc::clone(&due)));
             }
         }
@@ -102,7 +102,7 @@ async fn flush(gate: &Gate) {
     if let Ok(Err(error)) = flushed {
         tracing::warn!(
             name: metric::COUNTS_UNWRITTEN,
-            { counts.unwritten = 1, cause = %error },
+            { counts.unwritten = 1, cause = with_causes(&error) },
             "counters were not written; they go out with the next flush",
         );
     }

@@ -273,7 +273,7 @@ impl Gate {
             Ok(remaining) => Ok(Some(remaining)),
             Err(RateLimitError::Unavailable(cause)) if fails_closed(flow) => Err(ValidateError::Unavailable(cause)),
             Err(RateLimitError::Unavailable(cause)) => {
-                tracing::warn!(name: metric::LIMITS_DEGRADED, { limits.degraded = 1, cause = %cause }, "rate limit degraded to a local share");
+                tracing::warn!(name: metric::LIMITS_DEGRADED, { limits.degraded = 1, cause = with_causes(&cause) }, "rate limit degraded to a local share");
                 self.spend_degraded(key, spending, cause).map(|()| None)
             }
             Err(error) => Err(spending.refused(error)),

@@ -5,6 +5,7 @@
 
 use std::fmt;
 
+use gatepost::io::messages::REPORT_SUFFIX;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
@@ -38,14 +39,15 @@ pub struct Receipt {
     pub virus_verdict: Option<String>,
 }
 
-/// The name SES gave a message: 1 to 128 of letters, digits, `.`, `_` and `-`, not beginning with a dot. So it is safe
-/// as the last part of an object key.
+/// The name SES gave a message: 1 to 128 of letters, digits, `.`, `_` and `-`, not beginning with a dot, nor ending as reports
+/// do. So it is safe as the last part of an object key.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct MessageId(String);
 
 #[derive(Debug, thiserror::Error)]
 pub enum EventError {
-    #[error("the event does not have the shape of a receipt: {0}")]
+    /// The source quotes the event, addresses and all: it is not for the log.
+    #[error("the event does not have the shape of a receipt")]
     Malformed(#[from] serde_json::Error),
     #[error("the event is neither from SES nor from the sweep")]
     Foreign,
@@ -86,7 +88,8 @@ impl MessageId {
     /// [`EventError::MessageId`].
     pub fn parse(text: &str) -> Result<Self, EventError> {
         let is_plain = |octet: u8| octet.is_ascii_alphanumeric() || matches!(octet, b'.' | b'_' | b'-');
-        let plain = (1..=128).contains(&text.len()) && text.bytes().all(is_plain) && !text.starts_with('.');
+        let is_name = !text.starts_with('.') && !text.ends_with(REPORT_SUFFIX);
+        let plain = (1..=128).contains(&text.len()) && text.bytes().all(is_plain) && is_name;
         if plain { Ok(Self(text.to_owned())) } else { Err(EventError::MessageId) }
     }
 

@@ -2,6 +2,7 @@
 
 use std::{
     future::Future,
+    sync,
     time::{Duration, SystemTime},
 };
 
@@ -11,6 +12,7 @@ use gatepost::{
     authentication_results,
     author::Author,
     block_list::BlockList,
+    contact::Contact,
     display_name,
     disposition::{Disposition, Overrides},
     domain_list::DomainList,
@@ -19,7 +21,11 @@ use gatepost::{
     header_section::HeaderSection,
     impersonation::{Names, Sender},
     inspection::Seen,
-    io::authentication::{Authenticator, Mail, session},
+    io::{
+        authentication::{Authenticator, Mail, session},
+        contacts::Contacts,
+        telemetry::with_causes,
+    },
     reply_to,
 };
 use tokio::time::Instant;
@@ -49,6 +55,8 @@ pub struct Policy {
 pub struct Judge {
     pub authenticator: Authenticator,
     pub policy: Policy,
+    /// Who wrote to whom before; absent where nothing is remembered.
+    pub contacts: Option<sync::Arc<Contacts>>,
 }
 
 /// What the caller grants a judgement.
@@ -68,6 +76,9 @@ pub enum Patience {
     /// It was first seen so long ago that it is quarantined rather than deferred once more.
     Spent,
 }
+
+/// What a memory of contacts may take of the time for a message: it is a hint, and nothing fails with it.
+const CONTACT_WITHIN: Duration = Duration::from_millis(500);
 
 /// Codes of the findings that this file makes, with the README's words.
 pub const FINDING_CODES: &[(&str, &str)] = &[
@@ -130,14 +141,37 @@ impl Judge {
         let Mail { envelope, author, .. } = *mail;
         let asked_at = Instant::now();
         let authenticated = self.authenticator.authenticate(mail).await;
+        let dns_ms = millis(asked_at.elapsed());
         let results = authenticated.authentication;
+        let is_proven = results.dmarc.result == DmarcResult::Pass;
+        let contact = Contact::between(&author.domain, &envelope.rcpt_to, is_proven);
+        let mut findings = results.findings(author, &self.policy.trusted_arc_sealers);
+        findings.extend(self.first_contact(contact.as_ref()).await);
         Judgement {
             from_domain: Some(author.domain.clone()),
             authentication_results: authentication_results::write(&self.policy.authserv_id, envelope, author, &results),
-            findings: results.findings(author, &self.policy.trusted_arc_sealers),
+            findings,
             authentication: Some(results),
             dns_queries: authenticated.dns_queries,
-            dns_ms: millis(asked_at.elapsed()),
+            dns_ms,
+            contact,
+        }
+    }
+
+    /// A table that does not answer says nothing about a message.
+    async fn first_contact(&self, contact: Option<&Contact>) -> Option<Finding> {
+        let (contacts, contact) = (self.contacts.as_ref()?, contact?);
+        let is_first = tokio::time::timeout(CONTACT_WITHIN, contacts.is_first(contact)).await;
+        matches!(is_first, Ok(Ok(true))).then(|| contact.first())
+    }
+
+    /// Notes a contact whose mail is delivered. What is not noted is a first contact again.
+    pub(crate) async fn remember(&self, contact: &Contact, now: SystemTime) {
+        let Some(contacts) = &self.contacts else { return };
+        match tokio::time::timeout(CONTACT_WITHIN, contacts.note(contact, now)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(cause = with_causes(&error), "a contact was not noted"),
+            Err(_) => tracing::warn!("a contact was not noted in time"),
         }
     }
 

@@ -5,9 +5,10 @@ pub mod boundary;
 pub mod event;
 pub mod judge;
 pub mod report;
+mod settle;
 mod verifier;
 
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use gatepost::{
     authentication_results,
@@ -15,27 +16,20 @@ use gatepost::{
     disposition::Disposition,
     finding::{Finding, Severity},
     header_section::HeaderFault,
-    io::{
-        ledger::{Claim, Claimed, Entry, EntryKey},
-        messages::{INBOUND, Letter, MessagesError, report_key},
-        table::unix_millis,
-    },
+    io::table::unix_millis,
     metric,
     ocsf::JudgedMessage,
 };
 use serde_json::Value;
-use tokio::time::sleep;
 
 pub use gatepost::io::messages::MAX_MESSAGE_OCTETS;
 
 pub use crate::verifier::{Verifier, VerifierConfig};
 use crate::{
-    arrived::Arrived,
     boundary::BoundaryFault,
-    event::{Inbound, Receipt},
-    judge::Terms,
+    event::Inbound,
     report::{Judgement, Report},
-    verifier::{Clock, VerifyError},
+    verifier::Clock,
 };
 
 /// What SES is told. SES takes anything else, and nothing, for CONTINUE.
@@ -52,36 +46,6 @@ pub enum SesDisposition {
     StopRuleSet,
 }
 
-/// What became of a message, and whether it lies where that wants it.
-#[derive(Debug)]
-struct Settled {
-    disposition: Disposition,
-    is_placed: bool,
-    /// What is to be delivered, when it was judged just now.
-    letter: Option<Letter>,
-}
-
-impl Settled {
-    fn before(disposition: Disposition, is_placed: bool) -> Self {
-        Self { disposition, is_placed, letter: None }
-    }
-}
-
-/// A report, and the message that it is about.
-struct Judged {
-    report: Report,
-    stored: Option<Vec<u8>>,
-}
-
-/// The decision has to be recorded by then, or the claim is given up in good order.
-const SETTLE_WITHIN: Duration = Duration::from_secs(24);
-
-/// SES waits 30 s for an answer, and takes none for CONTINUE.
-const ANSWER_WITHIN: Duration = Duration::from_secs(27);
-
-/// After so many claims without a decision the message itself is what kills its judge, and nobody opens it again.
-const MOST_ATTEMPTS: u32 = 4;
-
 /// Codes of the findings that this file makes, with the README's words.
 pub const FINDING_CODES: &[(&str, &str)] = &[
     ("judging_failed", "judging the message failed again and again"),
@@ -96,6 +60,7 @@ pub fn finding_codes() -> impl Iterator<Item = &'static str> {
         arrived::FINDING_CODES,
         gatepost::authentication::FINDING_CODES,
         gatepost::block_list::FINDING_CODES,
+        gatepost::contact::FINDING_CODES,
         gatepost::content::FINDING_CODES,
         gatepost::display_name::FINDING_CODES,
         gatepost::impersonation::FINDING_CODES,
@@ -112,7 +77,8 @@ pub fn finding_codes() -> impl Iterator<Item = &'static str> {
 fn is_weighable(code: &str) -> bool {
     let is_fixed = FINDING_CODES.iter().any(|(fixed, _)| *fixed == code)
         || BoundaryFault::ALL.into_iter().any(|fault| fault.code() == code)
-        || ["deferral_expired", "envelope_out_of_bounds"].contains(&code);
+        // Who is held back for being a stranger would stay one.
+        || ["deferral_expired", "envelope_out_of_bounds", "first_contact"].contains(&code);
     !is_fixed && finding_codes().any(|known| known == code)
 }
 
@@ -122,7 +88,7 @@ pub async fn handle(verifier: &Verifier, event: Value, now: SystemTime) -> SesAn
     let receipts = match Inbound::parse(event) {
         Ok(receipts) => receipts,
         Err(error) => {
-            tracing::error!(cause = %error, "the event is not one that SES sends");
+            tracing::error!(cause = error.to_string(), "the event is not one that SES sends");
             return SesAnswer { disposition: SesDisposition::StopRuleSet };
         }
     };
@@ -131,161 +97,6 @@ pub async fn handle(verifier: &Verifier, event: Value, now: SystemTime) -> SesAn
         disposition = disposition.max(verifier.answer(receipt, clock).await);
     }
     SesAnswer { disposition }
-}
-
-impl Verifier {
-    async fn answer(&self, receipt: &Receipt, clock: Clock) -> SesDisposition {
-        let verified = tokio::time::timeout(clock.left_of(ANSWER_WITHIN), self.verify(receipt, clock)).await;
-        match verified.unwrap_or(Err(VerifyError::Late)) {
-            Ok(Disposition::Deliver) => SesDisposition::Continue,
-            Ok(Disposition::Defer | Disposition::Quarantine | Disposition::Reject) => SesDisposition::StopRuleSet,
-            Err(error) => {
-                tracing::error!(
-                    message.id = receipt.message_id.as_str(),
-                    cause = error.with_causes(),
-                    "not judged: {error}"
-                );
-                SesDisposition::StopRuleSet
-            }
-        }
-    }
-
-    async fn verify(&self, receipt: &Receipt, clock: Clock) -> Result<Disposition, VerifyError> {
-        let message_id = receipt.message_id.as_str();
-        let entry = EntryKey::new(message_id, &receipt.recipients, &self.function);
-        let settled = match self.claim(&entry, &receipt.recipients, clock).await? {
-            Claimed::Ours(claim) => self.settle(receipt, &claim, clock).await?,
-            Claimed::Decided { is_placed: true, disposition } => return Ok(disposition),
-            Claimed::Decided { is_placed: false, disposition } => Settled::before(disposition, false),
-            Claimed::Busy => return Err(VerifyError::Busy),
-        };
-        if settled.disposition != Disposition::Defer {
-            if !settled.is_placed {
-                self.messages.place(message_id, settled.disposition, settled.letter).await?;
-            }
-            self.ledger.mark_placed(&entry, clock.now()).await?;
-        }
-        Ok(settled.disposition)
-    }
-
-    async fn settle(&self, receipt: &Receipt, claim: &Claim, clock: Clock) -> Result<Settled, VerifyError> {
-        let settled = tokio::select! {
-            settled = self.adopt_or_judge(receipt, claim, clock) => settled,
-            lost = self.keep(claim, clock) => return Err(lost),
-            () = sleep(clock.left_of(SETTLE_WITHIN)) => Err(VerifyError::Late),
-        };
-        if settled.is_err() {
-            self.give_up(claim).await;
-        }
-        settled
-    }
-
-    async fn adopt_or_judge(&self, receipt: &Receipt, claim: &Claim, clock: Clock) -> Result<Settled, VerifyError> {
-        let entries = self.ledger.entries(receipt.message_id.as_str()).await?;
-        if let Some(settled) = self.adopt(&entries, receipt, claim, clock).await? {
-            return Ok(settled);
-        }
-        let judged = if MOST_ATTEMPTS < claim.attempts {
-            self.unjudged(receipt, judging_failed(claim.attempts))
-        } else {
-            self.judge(receipt, claim, clock).await?
-        };
-        // Judging took its time: others may have decided meanwhile.
-        let entries = self.ledger.entries(receipt.message_id.as_str()).await?;
-        if let Some(settled) = self.adopt(&entries, receipt, claim, clock).await? {
-            return Ok(settled);
-        }
-        let unrecorded = match self.record(judged, receipt, &counted_before(claim, &entries, receipt), clock).await {
-            Err(VerifyError::Ledger(error)) => error,
-            recorded => return recorded,
-        };
-        let entries = self.ledger.entries(receipt.message_id.as_str()).await?;
-        self.adopt(&entries, receipt, claim, clock).await?.ok_or(unrecorded.into())
-    }
-
-    /// A message has one disposition: what was decided for other recipients of it holds for these as well, and it lies
-    /// where it was put for them.
-    async fn adopt(
-        &self,
-        entries: &[Entry],
-        receipt: &Receipt,
-        claim: &Claim,
-        clock: Clock,
-    ) -> Result<Option<Settled>, VerifyError> {
-        let message_id = receipt.message_id.as_str();
-        let Some((sibling, disposition)) = entries.iter().find_map(|entry| Some((entry, entry.decided()?))) else {
-            return Ok(None);
-        };
-        let is_counted = may_be_the_same(sibling, receipt);
-        let counted = (!is_counted).then(|| self.count_adopted(receipt, disposition, claim, clock)).flatten();
-        self.ledger.decide(claim, disposition, &report_key(INBOUND, message_id), counted, clock.now()).await?;
-        Ok(Some(Settled::before(disposition, sibling.is_placed)))
-    }
-
-    async fn judge(&self, receipt: &Receipt, claim: &Claim, clock: Clock) -> Result<Judged, VerifyError> {
-        let message_id = receipt.message_id.as_str();
-        let stored = match self.messages.fetch(message_id).await {
-            Ok(stored) => stored,
-            Err(MessagesError::TooLarge { octets }) => {
-                let report = oversized(&self.judge.policy.authserv_id, message_id, octets);
-                return Ok(Judged { report, stored: None });
-            }
-            Err(error) => return Err(error.into()),
-        };
-        let arrived = match Arrived::read(&stored, receipt, &receipt.recipients) {
-            Ok(arrived) => arrived,
-            Err(finding) => return Ok(self.unjudged(receipt, finding)),
-        };
-        let key = format!("{INBOUND}{message_id}");
-        let inspection = self.inspector.inspect(&self.messages.bucket, &key);
-        let terms =
-            Terms { patience: self.patience(claim, clock), within: clock.left_of(self.deadline), now: clock.now() };
-        let report = self.judge.report(message_id, &arrived, terms, inspection).await;
-        Ok(Judged { report, stored: Some(stored) })
-    }
-
-    fn unjudged(&self, receipt: &Receipt, finding: Finding) -> Judged {
-        let report = unjudged(&self.judge.policy.authserv_id, receipt.message_id.as_str(), finding);
-        Judged { report, stored: None }
-    }
-
-    async fn record(
-        &self,
-        judged: Judged,
-        receipt: &Receipt,
-        claim: &Claim,
-        clock: Clock,
-    ) -> Result<Settled, VerifyError> {
-        let Judged { report, stored } = judged;
-        let disposition = Disposition::parse(report.disposition).unwrap_or(Disposition::Quarantine);
-        self.messages.put_report(&report.message_id, report.to_json()).await?;
-        let counted = self.count(&report, &receipt.recipients, claim, clock);
-        let report_key = report_key(INBOUND, &report.message_id);
-        self.ledger.decide(claim, disposition, &report_key, counted, clock.now()).await?;
-        log(&report, disposition, clock.now());
-        let authentication_results = report.authentication_results;
-        let letter = stored.map(|stored| Letter { stored, authentication_results });
-        Ok(Settled { disposition, is_placed: false, letter })
-    }
-}
-
-/// Recipients that nobody named, to the sweep, may be those that somebody names: they are counted once.
-fn may_be_the_same(sibling: &Entry, receipt: &Receipt) -> bool {
-    sibling.recipients.is_empty() || receipt.recipients.is_empty()
-}
-
-/// The claim of a message that may have been deferred, and so counted, under another name of its recipients.
-fn counted_before(claim: &Claim, entries: &[Entry], receipt: &Receipt) -> Claim {
-    let is_deferred = |entry: &&Entry| entry.disposition == Some(Disposition::Defer);
-    let before = entries.iter().filter(is_deferred).any(|entry| may_be_the_same(entry, receipt));
-    let mut claim = claim.beside(entries);
-    claim.was_deferred |= before;
-    claim
-}
-
-fn judging_failed(attempts: u32) -> Finding {
-    let detail = format!("{} attempts to judge the message ended without a result.", attempts - 1);
-    Finding::new("judging_failed", Severity::Quarantine, detail)
 }
 
 /// The report of a message that is too large to be judged.

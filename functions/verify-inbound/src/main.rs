@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use gatepost::io::{
-    authentication::Authenticator, aws, counters::MailCounters, functions::Function, ledger::Ledger,
-    messages::Messages, table::Table, telemetry,
+    authentication::Authenticator, aws, contacts::Contacts, counters::MailCounters, functions::Function,
+    ledger::Ledger, messages::Messages, table::Table, telemetry,
 };
 use gatepost_verify_inbound::{Verifier, VerifierConfig, handle, judge::Judge};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
@@ -32,7 +32,7 @@ fn verifier(config: VerifierConfig) -> Result<Verifier, Error> {
     let authenticator = Authenticator::new(config.dns_server, config.dns_timeout)?;
     let table = Table { client: aws_sdk_dynamodb::Client::new(&calls), name: config.table.clone() };
     Ok(Verifier {
-        judge: Judge { authenticator, policy: config.policy },
+        judge: Judge { authenticator, policy: config.policy, contacts: Some(Arc::new(Contacts::new(table.clone()))) },
         deadline: config.deadline,
         counters: Arc::new(MailCounters::new(config.table.clone(), &instance()?)),
         messages: Messages { client: aws_sdk_s3::Client::new(&transfers), bucket: config.bucket },

@@ -2,6 +2,7 @@
 
 use gatepost::{
     authentication::{Authentication, DkimSignature, DmarcPolicy},
+    contact::Contact,
     disposition::{Disposition, UNSEEN},
     envelope::Envelope,
     finding::Finding,
@@ -30,6 +31,9 @@ pub struct Report {
     /// How long DNS was asked about the sender; in the log only.
     #[serde(skip)]
     pub dns_ms: u64,
+    /// Who wrote to whom, to be noted when it is delivered; in the table only.
+    #[serde(skip)]
+    pub contact: Option<Contact>,
 }
 
 /// What SMTP said.
@@ -66,6 +70,7 @@ pub(crate) struct Judgement {
     pub(crate) findings: Vec<Finding>,
     pub(crate) dns_queries: usize,
     pub(crate) dns_ms: u64,
+    pub(crate) contact: Option<Contact>,
 }
 
 impl Judgement {
@@ -98,6 +103,7 @@ impl Judgement {
             took_ms,
             dns_queries: self.dns_queries,
             dns_ms: self.dns_ms,
+            contact: self.contact.clone(),
         }
     }
 }

@@ -19,6 +19,7 @@ use gatepost::{
         ledger::{CLAIM_HOLDS, Claim, Claimed, EntryKey, Ledger},
         messages::{Messages, MessagesError},
         table::{TableError, unix_seconds},
+        telemetry::with_causes,
     },
 };
 use tokio::time::{Instant, sleep};
@@ -145,6 +146,8 @@ pub(crate) enum VerifyError {
     Late,
     #[error("the ledger did not answer")]
     Ledger(#[from] TableError),
+    #[error("the claim was lost before the decision was recorded")]
+    Overtaken,
     #[error("the message could not be read or written")]
     Messages(#[from] MessagesError),
 }
@@ -152,7 +155,7 @@ pub(crate) enum VerifyError {
 impl VerifyError {
     /// For the log.
     pub(crate) fn with_causes(&self) -> String {
-        gatepost::io::telemetry::with_causes(self)
+        with_causes(self)
     }
 }
 
@@ -180,15 +183,15 @@ impl Verifier {
     pub(crate) async fn keep(&self, claim: &Claim, clock: Clock) -> VerifyError {
         loop {
             sleep(CLAIM_HOLDS / 2).await;
-            if let Err(lost) = self.ledger.renew(claim, clock.now()).await {
-                return lost.into();
+            if !self.ledger.renew(claim, clock.now()).await {
+                return VerifyError::Overtaken;
             }
         }
     }
 
     pub(crate) async fn give_up(&self, claim: &Claim) {
         if let Err(error) = self.ledger.release(claim).await {
-            tracing::warn!(cause = %error, "a claim was not released; it ends by itself, unless it is another's by now");
+            tracing::warn!(cause = with_causes(&error), "a claim was not released; it ends by itself");
         }
     }
 

@@ -119,6 +119,21 @@ impl Channel {
 }
 
 impl Kind {
+    pub const ALL: [Self; 12] = [
+        Self::Flood,
+        Self::Spike,
+        Self::AuthFailSurge,
+        Self::SingleSender,
+        Self::MixShift,
+        Self::Silence,
+        Self::RejectionSurge,
+        Self::DisposableSurge,
+        Self::KeyGuessing,
+        Self::QuarantineSurge,
+        Self::InspectorFailures,
+        Self::CountersMissing,
+    ];
+
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {

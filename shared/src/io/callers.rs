@@ -33,7 +33,7 @@ impl Callers {
     pub async fn of_token(&self, id: &str, now: SystemTime) -> Option<Client> {
         // While the table does not answer, a genuine token is good for the defaults; the limit has its own policy then.
         let row = self.rows.row(&partition_of_token(id), now).await.unwrap_or_else(|error| {
-            tracing::warn!(cause = %error, "a caller goes by the defaults");
+            tracing::warn!(cause = super::telemetry::with_causes(&error), "a caller goes by the defaults");
             CallerRow::Absent
         });
         match row {

@@ -222,7 +222,10 @@ fn read_weights(item: &Item) -> Option<Weights> {
     match Weights::parse(text.split(',').map(str::trim).filter(|part| !part.is_empty())) {
         Ok(weights) => Some(weights),
         Err(error) => {
-            tracing::error!(cause = %error, "the policy of a client cannot be read; it is refused");
+            tracing::error!(
+                cause = super::telemetry::with_causes(&error),
+                "the policy of a client cannot be read; it is refused"
+            );
             None
         }
     }

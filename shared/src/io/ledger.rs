@@ -48,7 +48,8 @@ pub struct EntryKey {
 #[derive(Debug, Clone)]
 pub struct Claim {
     entry: EntryKey,
-    holder: String,
+    /// A name that no other invocation has.
+    pub holder: String,
     /// When the message was first seen, in Unix seconds.
     pub first_seen_s: u64,
     /// Whether it was judged before and deferred, and therefore counted.
@@ -69,10 +70,25 @@ pub enum Claimed {
     /// Somebody else is at it.
     Busy,
     /// It was decided before, and possibly put in its place.
-    Decided {
-        disposition: Disposition,
-        is_placed: bool,
-    },
+    Decided(Decision),
+}
+
+/// What became of a decision.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Recorded {
+    Ours,
+    /// Somebody else was quicker.
+    Overtaken,
+}
+
+/// What was decided about a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decision {
+    pub disposition: Disposition,
+    /// Key of the report that it rests on, in the bucket.
+    pub report_key: String,
+    /// Whether the message was copied to where the disposition wants it.
+    pub is_placed: bool,
 }
 
 /// One entry as the sweep and an operator see it.
@@ -81,6 +97,8 @@ pub struct Entry {
     pub key: EntryKey,
     pub recipients: Vec<String>,
     pub disposition: Option<Disposition>,
+    /// Key of the last report in the bucket; empty before there is one.
+    pub report_key: String,
     /// Whether the message was copied to where the disposition wants it.
     pub is_placed: bool,
     /// Whether an operator let it go.
@@ -97,6 +115,13 @@ impl Entry {
     #[must_use]
     pub fn decided(&self) -> Option<Disposition> {
         self.disposition.filter(|disposition| *disposition != Disposition::Defer)
+    }
+
+    /// The decision with the report that it rests on.
+    #[must_use]
+    pub fn decision(&self) -> Option<Decision> {
+        let disposition = self.decided()?;
+        Some(Decision { disposition, report_key: self.report_key.clone(), is_placed: self.is_placed })
     }
 }
 
@@ -158,12 +183,9 @@ impl Ledger {
         }
     }
 
-    /// Holds the claim for another [`CLAIM_HOLDS`].
-    ///
-    /// # Errors
-    /// When the claim is another's by now. A table that does not answer is not a lost claim: the next renewal may be in
-    /// time, and the decision is made on the condition that the claim is still held.
-    pub async fn renew(&self, claim: &Claim, now: SystemTime) -> Result<(), TableError> {
+    /// Holds the claim for another [`CLAIM_HOLDS`]. Whether it is still ours, as far as is known: of a table that does not answer
+    /// the next renewal may be in time, and the decision is made on the condition that the claim is still held.
+    pub async fn renew(&self, claim: &Claim, now: SystemTime) -> bool {
         let update = self.table.client.update_item().table_name(&self.table.name);
         let update = update
             .set_key(Some(claim.entry.item_key()))
@@ -171,21 +193,14 @@ impl Ledger {
             .condition_expression("claim_holder = :holder")
             .expression_attribute_values(":ends", number(unix_millis(now + CLAIM_HOLDS)))
             .expression_attribute_values(":holder", text(&claim.holder));
-        match update.send().await {
-            Err(error)
-                if error.as_service_error().is_some_and(UpdateItemError::is_conditional_check_failed_exception) =>
-            {
-                Err(TableError::new("renew a claim", error))
-            }
-            Ok(_) | Err(_) => Ok(()),
-        }
+        update.send().await.err().is_none_or(|error| !is_lost(&error))
     }
 
     /// Gives the claim up without a decision, so that the next attempt need not wait for its end and this one does not
     /// count.
     ///
     /// # Errors
-    /// When the table did not answer or the claim was lost.
+    /// When the table did not answer. A claim that was lost is given up already.
     pub async fn release(&self, claim: &Claim) -> Result<(), TableError> {
         let update = self.table.client.update_item().table_name(&self.table.name);
         let update = update
@@ -194,22 +209,26 @@ impl Ledger {
             .condition_expression("claim_holder = :holder")
             .expression_attribute_values(":minus_one", number(-1))
             .expression_attribute_values(":holder", text(&claim.holder));
-        update.send().await.map(drop).map_err(|error| TableError::new("release a claim", error))
+        match update.send().await {
+            Err(error) if !is_lost(&error) => Err(TableError::new("release a claim", error)),
+            Ok(_) | Err(_) => Ok(()),
+        }
     }
 
     /// Records the decision and its count in one transaction. One that is final takes the claims of others at the same message
     /// for other recipients away, so that nobody decides otherwise who looked before this.
     ///
+    /// [`Recorded::Overtaken`] when the claim is no longer ours, or the message was decided for others meanwhile.
+    ///
     /// # Errors
-    /// When the table did not take it, the claim is no longer ours, or the message was decided for others meanwhile.
+    /// When the table did not answer.
     pub async fn decide(
         &self,
         claim: &Claim,
-        disposition: Disposition,
-        report_key: &str,
+        decision: &Decision,
         counted: Option<TransactWriteItem>,
         now: SystemTime,
-    ) -> Result<(), TableError> {
+    ) -> Result<Recorded, TableError> {
         let failed = |cause: Box<dyn std::error::Error + Send + Sync>| TableError::new("record a decision", cause);
         let update = Update::builder()
             .table_name(&self.table.name)
@@ -223,15 +242,15 @@ impl Ledger {
             // 1 while it waits to be judged again, 2 ever after, 0 when nobody asked for that.
             .expression_attribute_values(":reopened", number(if claim.was_reopened { 2 } else { 0 }))
             .condition_expression("claim_holder = :holder")
-            .expression_attribute_values(":disposition", text(disposition.as_str()))
-            .expression_attribute_values(":report", text(report_key))
+            .expression_attribute_values(":disposition", text(decision.disposition.as_str()))
+            .expression_attribute_values(":report", text(&decision.report_key))
             .expression_attribute_values(":now", number(unix_seconds(now)))
             .expression_attribute_values(":holder", text(&claim.holder))
             .build()
             .map_err(|cause| failed(cause.into()))?;
         let mut items: Vec<_> =
             std::iter::once(TransactWriteItem::builder().update(update).build()).chain(counted).collect();
-        if disposition != Disposition::Defer {
+        if decision.disposition != Disposition::Defer {
             for sibling in claim.siblings.iter().take(MOST_SIBLINGS) {
                 items.push(self.overtake(sibling).map_err(|cause| failed(cause.into()))?);
             }
@@ -252,13 +271,14 @@ impl Ledger {
 
     /// Tries again when another transaction was at the same items at the same time: the condition on the claim makes
     /// that safe.
-    async fn transact(&self, items: Vec<TransactWriteItem>) -> Result<(), TableError> {
+    async fn transact(&self, items: Vec<TransactWriteItem>) -> Result<Recorded, TableError> {
         let mut pause = CONFLICT_PAUSE;
         loop {
             let transaction = self.table.client.transact_write_items().set_transact_items(Some(items.clone()));
             match transaction.send().await {
-                Ok(_) => return Ok(()),
-                Err(error) if pause < MOST_CONFLICT_PAUSE && is_conflict(&error) => {
+                Ok(_) => return Ok(Recorded::Ours),
+                Err(error) if is_canceled_for(&error, "ConditionalCheckFailed") => return Ok(Recorded::Overtaken),
+                Err(error) if pause < MOST_CONFLICT_PAUSE && is_canceled_for(&error, "TransactionConflict") => {
                     tokio::time::sleep(pause).await;
                     pause *= 2;
                 }
@@ -365,6 +385,7 @@ impl Entry {
             key: EntryKey { message_id, recipients_hash: read_text(item, super::table::SK).unwrap_or_default() },
             recipients: recipients.lines().map(str::to_owned).collect(),
             disposition: disposition(item),
+            report_key: read_text(item, "report_key").unwrap_or_default(),
             is_placed: item.contains_key("placed_at"),
             is_released: item.contains_key("released_at"),
             is_reopened: read_number(item, "reopened") == Some(1),
@@ -377,20 +398,23 @@ impl Entry {
 fn not_ours(error: SdkError<UpdateItemError>) -> Result<Claimed, TableError> {
     match error.as_service_error() {
         Some(UpdateItemError::ConditionalCheckFailedException(failure)) => {
-            let found = failure.item.as_ref().map(Entry::read);
-            let decided = found.and_then(|entry| Some((entry.decided()?, entry.is_placed)));
-            Ok(decided.map_or(Claimed::Busy, |(disposition, is_placed)| Claimed::Decided { disposition, is_placed }))
+            let decided = failure.item.as_ref().and_then(|item| Entry::read(item).decision());
+            Ok(decided.map_or(Claimed::Busy, Claimed::Decided))
         }
         Some(_) | None => Err(TableError::new("claim a message", error)),
     }
 }
 
-fn is_conflict(error: &SdkError<TransactWriteItemsError>) -> bool {
+/// The claim is another's by now, or nobody's.
+fn is_lost(error: &SdkError<UpdateItemError>) -> bool {
+    error.as_service_error().is_some_and(UpdateItemError::is_conditional_check_failed_exception)
+}
+
+fn is_canceled_for(error: &SdkError<TransactWriteItemsError>, code: &str) -> bool {
     let Some(TransactWriteItemsError::TransactionCanceledException(canceled)) = error.as_service_error() else {
         return false;
     };
-    let mut codes = canceled.cancellation_reasons().iter().filter_map(|reason| reason.code());
-    codes.any(|code| code == "TransactionConflict")
+    canceled.cancellation_reasons().iter().any(|reason| reason.code() == Some(code))
 }
 
 fn disposition(item: &Item) -> Option<Disposition> {

@@ -1,7 +1,8 @@
 //! Messages and their reports in the bucket.
 //!
-//! SES writes `inbound/<messageId>`. The report is put beside it, and once the disposition is recorded both are put in
-//! their place, the message last. Consumers read `delivered/` only, so a message is there when all else is done.
+//! SES writes `inbound/<messageId>`. Each judge puts a report of its own beside it, and once the disposition is recorded the
+//! report that it rests on and the message are put in their place, the message last. Consumers read `delivered/` only, so a
+//! message is there when all else is done.
 
 use aws_sdk_s3::{
     Client,
@@ -35,7 +36,11 @@ const SES_NOTIFICATION: &str = "AMAZON_SES_SETUP_NOTIFICATION";
 /// Messages of one prefix that are listed.
 const MOST_KEPT: usize = 10_000;
 
-const REPORT_SUFFIX: &str = ".report.json";
+/// How the keys of reports end.
+pub const REPORT_SUFFIX: &str = ".report.json";
+
+/// No message id has one, so that the drafts of one are not taken for those of another.
+const BEFORE_HOLDER: char = '!';
 
 /// The bucket of one deployment.
 #[derive(Debug, Clone)]
@@ -94,6 +99,13 @@ pub fn report_key(prefix: &str, message_id: &str) -> String {
     format!("{prefix}{message_id}{REPORT_SUFFIX}")
 }
 
+/// The key of what the holder of a claim reports before anything is decided. Of two who judge the same message at the same
+/// time neither writes over what the other's decision rests on.
+#[must_use]
+pub fn draft_key(message_id: &str, holder: &str) -> String {
+    report_key(INBOUND, &format!("{message_id}{BEFORE_HOLDER}{holder}"))
+}
+
 impl Messages {
     /// The octets of `inbound/<messageId>`.
     ///
@@ -120,17 +132,9 @@ impl Messages {
         Ok(octets)
     }
 
-    /// Puts the report beside the inbound message.
-    ///
-    /// # Errors
-    /// When the bucket did not take it.
-    pub async fn put_report(&self, message_id: &str, report: Vec<u8>) -> Result<(), MessagesError> {
-        self.put_json(&report_key(INBOUND, message_id), report).await
-    }
-
-    /// Puts report and message where the disposition wants them, the message last. Repeating it changes nothing. What is
-    /// held back is kept as SES stored it; what is delivered has our results on top. `letter` is the message to deliver, for
-    /// whoever has it at hand.
+    /// Puts message and report, which lies at `draft`, where the disposition wants them, the message last. Repeating it changes
+    /// nothing. What is held back is kept as SES stored it; what is delivered has our results on top. `letter` is the message to
+    /// deliver, for whoever has it at hand.
     ///
     /// # Errors
     /// When the bucket did not do it.
@@ -138,23 +142,26 @@ impl Messages {
         &self,
         message_id: &str,
         disposition: Disposition,
+        draft: &str,
         letter: Option<Letter>,
     ) -> Result<(), MessagesError> {
         let Some(prefix) = place(disposition) else { return Ok(()) };
-        self.copy(&report_key(INBOUND, message_id), &report_key(prefix, message_id)).await?;
+        self.copy(draft, &report_key(prefix, message_id)).await?;
         match (disposition, letter) {
             (Disposition::Deliver, Some(letter)) => self.deliver(message_id, letter).await,
-            (Disposition::Deliver, None) => self.deliver(message_id, self.letter(INBOUND, message_id).await?).await,
+            (Disposition::Deliver, None) => {
+                self.deliver(message_id, self.letter(INBOUND, message_id, draft).await?).await
+            }
             _ => self.copy(&format!("{INBOUND}{message_id}"), &format!("{prefix}{message_id}")).await,
         }
     }
 
-    /// A message that lies under a prefix, with what its report says for our field.
+    /// A message that lies under a prefix, with what the report at `report` says for our field.
     ///
     /// # Errors
     /// As [`Self::fetch`], for the message or its report.
-    pub async fn letter(&self, prefix: &str, message_id: &str) -> Result<Letter, MessagesError> {
-        let report = self.fetch_key(&report_key(prefix, message_id)).await?;
+    pub async fn letter(&self, prefix: &str, message_id: &str, report: &str) -> Result<Letter, MessagesError> {
+        let report = self.fetch_key(report).await?;
         let report: Results = serde_json::from_slice(&report)
             .map_err(|cause| MessagesError::Unavailable { cause: format!("its report cannot be read: {cause}") })?;
         let stored = self.fetch_key(&format!("{prefix}{message_id}")).await?;
@@ -211,15 +218,32 @@ impl Messages {
         Ok(messages)
     }
 
-    /// Removes a message and its report from under a prefix, the message first: only what still lies there is listed.
+    /// Removes what waited of a message that is in its place, the message last: only while it lies there does somebody come.
     ///
     /// # Errors
     /// When the bucket did not do it.
-    pub async fn clear(&self, prefix: &str, message_id: &str) -> Result<(), MessagesError> {
-        for key in [format!("{prefix}{message_id}"), report_key(prefix, message_id)] {
-            self.client.delete_object().bucket(&self.bucket).key(key).send().await.map_err(unavailable)?;
+    pub async fn clear_inbound(&self, message_id: &str) -> Result<(), MessagesError> {
+        let message = format!("{INBOUND}{message_id}");
+        let drafts = self.client.list_objects_v2().bucket(&self.bucket).prefix(format!("{message}{BEFORE_HOLDER}"));
+        let drafts = drafts.send().await.map_err(unavailable)?;
+        for draft in drafts.contents().iter().filter_map(|object| object.key()) {
+            self.delete(draft).await?;
         }
-        Ok(())
+        self.delete(&message).await
+    }
+
+    /// Removes a message and its report from quarantine, the message first: without it nobody is held.
+    ///
+    /// # Errors
+    /// When the bucket did not do it.
+    pub async fn clear_quarantine(&self, message_id: &str) -> Result<(), MessagesError> {
+        self.delete(&format!("{QUARANTINE}{message_id}")).await?;
+        self.delete(&report_key(QUARANTINE, message_id)).await
+    }
+
+    async fn delete(&self, key: &str) -> Result<(), MessagesError> {
+        let delete = self.client.delete_object().bucket(&self.bucket).key(key);
+        delete.send().await.map(drop).map_err(unavailable)
     }
 
     /// Copies a message from quarantine to where SES put it, for another judgement.

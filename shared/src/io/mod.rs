@@ -6,6 +6,7 @@ pub mod calendar;
 pub mod caller_register;
 pub mod callers;
 pub mod client_rows;
+pub mod contacts;
 pub mod counters;
 pub mod dns;
 mod guard;

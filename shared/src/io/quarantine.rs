@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::{
     functions::{Function, InvokeError},
     ledger::{Entry, Ledger},
-    messages::{DELIVERED, INBOUND, Messages, MessagesError, QUARANTINE, place, report_key},
+    messages::{DELIVERED, Messages, MessagesError, QUARANTINE, place, report_key},
     table::{TableError, unix_seconds},
 };
 use crate::disposition::Disposition;
@@ -85,7 +85,7 @@ impl Quarantine {
     /// # Errors
     /// When there is none, or it cannot be read.
     pub async fn report(&self, message_id: &str) -> Result<Value, QuarantineError> {
-        self.report_under(QUARANTINE, message_id).await
+        self.report_at(&report_key(QUARANTINE, message_id), message_id).await
     }
 
     /// The octets of a message in quarantine, as SES stored them.
@@ -112,7 +112,8 @@ impl Quarantine {
         if report.get("release").is_some() {
             return Ok(report);
         }
-        let letter = self.messages.letter(QUARANTINE, message_id).await.map_err(|error| not_held(error, message_id))?;
+        let letter = self.messages.letter(QUARANTINE, message_id, &report_key(QUARANTINE, message_id)).await;
+        let letter = letter.map_err(|error| not_held(error, message_id))?;
         let Release { by, why } = release;
         let entries = self.ledger.entries(message_id).await?;
         held(&entries, message_id, |entry| entry.disposition == Some(Disposition::Quarantine) || entry.is_released)?;
@@ -147,10 +148,11 @@ impl Quarantine {
         let Some(entry) = entries.first().filter(|_| entries.iter().all(is_settled)) else {
             return Err(QuarantineError::NotJudged(message_id.to_owned()));
         };
-        let prefix = entry.decided().and_then(place).unwrap_or(INBOUND);
-        let report = self.report_under(prefix, message_id).await?;
-        if prefix != QUARANTINE {
-            self.messages.clear(QUARANTINE, message_id).await?;
+        let place = entry.decided().and_then(place);
+        let key = place.map_or_else(|| entry.report_key.clone(), |prefix| report_key(prefix, message_id));
+        let report = self.report_at(&key, message_id).await?;
+        if place != Some(QUARANTINE) {
+            self.messages.clear_quarantine(message_id).await?;
         }
         Ok(report)
     }
@@ -172,8 +174,8 @@ impl Quarantine {
         Ok(())
     }
 
-    async fn report_under(&self, prefix: &str, message_id: &str) -> Result<Value, QuarantineError> {
-        let report = self.messages.fetch_key(&report_key(prefix, message_id)).await;
+    async fn report_at(&self, key: &str, message_id: &str) -> Result<Value, QuarantineError> {
+        let report = self.messages.fetch_key(key).await;
         let report = report.map_err(|error| not_held(error, message_id))?;
         serde_json::from_slice(&report).map_err(|error| QuarantineError::Report(message_id.to_owned(), error))
     }

@@ -72,7 +72,7 @@ fn judge(server: &NameServer) -> Judge {
         block_lists: Vec::new(),
     };
     let authenticator = Authenticator::new(Server::At(server.address()), Duration::from_secs(1)).expect("an address");
-    Judge { authenticator, policy }
+    Judge { authenticator, policy, contacts: None }
 }
 
 async fn judged(judge: &Judge, message: &[u8]) -> Report {

@@ -44,7 +44,7 @@ async fn main() {
         overrides: Overrides::default(),
         block_lists: Vec::new(),
     };
-    let judge = Judge { authenticator, policy };
+    let judge = Judge { authenticator, policy, contacts: None };
     for name in ["rsa2048", "ed25519"] {
         let message = std::fs::read(folder.join(format!("{name}.eml"))).expect("a message");
         judged(&judge, &message).await;

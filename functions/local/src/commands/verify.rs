@@ -69,7 +69,7 @@ pub(super) async fn run(args: Args) -> Result<(), CommandError> {
     let message = read(&args.message)?;
     let resolution = Resolution::start(args.dns).await?;
     let authenticator = Authenticator::new(resolution.server, config.dns_timeout)?;
-    let judge = Judge { authenticator, policy: config.policy };
+    let judge = Judge { authenticator, policy: config.policy, contacts: None };
     let terms = Terms { patience: Patience::Left, within: config.deadline, now: clock::now() };
     let report = report(&args, &judge, terms, &message).await?;
     if let Some(folder) = args.quarantine.as_deref().filter(|_| report.disposition == "quarantine") {
