@@ -2,7 +2,7 @@
 
 use std::io::Cursor;
 
-use gif::{ColorOutput, DecodeOptions, DisposalMethod, Frame};
+use gif::{ColorOutput, DecodeOptions, DisposalMethod, Frame, MemoryLimit};
 use image_webp::WebPDecoder;
 use png::{Decoder, Transformations};
 use zune_core::{bytestream::ZCursor, colorspace::ColorSpace, options::DecoderOptions};
@@ -138,6 +138,8 @@ fn webp(octets: &[u8], budget: &mut Budget, show: &mut dyn FnMut(&Luma)) -> Resu
 fn gif(octets: &[u8], budget: &mut Budget, show: &mut dyn FnMut(&Luma)) -> Result<Unpacked, Limit> {
     let mut options = DecodeOptions::new();
     options.set_color_output(ColorOutput::RGBA);
+    // Points are limited, before any is unpacked.
+    options.set_memory_limit(MemoryLimit::Unlimited);
     options.allow_unknown_blocks(true);
     let Ok(mut decoder) = options.read_info(octets) else { return Ok(Unpacked::Whole) };
     let (width, height) = (usize::from(decoder.width()), usize::from(decoder.height()));

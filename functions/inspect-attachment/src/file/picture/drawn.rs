@@ -146,8 +146,8 @@ fn halves(character: char) -> Option<(u8, u8, usize)> {
 /// What is behind a cell, where the cell says so itself.
 fn ground(cell: &Tag<'_>) -> Option<u8> {
     let style = cell.attribute("style").unwrap_or_default().to_ascii_lowercase();
-    let declared = style.split(';').filter_map(|line| line.split_once(':'));
-    let of_style = declared.filter(|(name, _)| matches!(name.trim(), "background" | "background-color")).next_back();
+    let mut declared = style.split(';').filter_map(|line| line.split_once(':'));
+    let of_style = declared.rfind(|(name, _)| matches!(name.trim(), "background" | "background-color"));
     of_style.and_then(|(_, value)| light(value)).or_else(|| light(&cell.attribute("bgcolor")?))
 }
 

@@ -2,7 +2,11 @@
 
 use gif::{Encoder, Frame};
 
-use super::{all, build::zlib, inspected, links};
+use super::{
+    all,
+    build::{pdf, stream, zlib},
+    inspected, links,
+};
 use crate::file::{File, Role, budget::Budget, inspect_file};
 
 /// A code of 25 modules a side (version 2, level L), each row with its first module in the lowest bit.
@@ -168,6 +172,39 @@ fn an_animation_shows_its_code_when_it_stays() {
     }
     let endless = animation(2_000, |_| 1, |_, _| 1);
     assert_eq!(all("a.gif", &endless), ["info picture_limit_exceeded"]);
+}
+
+#[test]
+fn a_code_in_a_pdf_file_is_read_however_its_samples_are_packed() {
+    let dark = |x: usize, y: usize| is_dark(x as f64 / 4.0, y as f64 / 4.0);
+    let points = |of: fn(bool) -> Vec<u8>| -> Vec<u8> {
+        (0..132).flat_map(|y| (0..132).flat_map(move |x| of(dark(x, y)))).collect()
+    };
+    let bits = |y: usize| {
+        (0..136).step_by(8).map(move |at| (at..at + 8).fold(0, |octet, x| octet << 1 | u8::from(dark(x, y))))
+    };
+    let bits: Vec<u8> = (0..132).flat_map(bits).collect();
+    for (what, samples) in [
+        ("/BitsPerComponent 8/ColorSpace/DeviceGray", points(|dark| vec![ink(dark)])),
+        ("/BPC 8/CS/RGB", points(|dark| if dark { vec![90, 10, 120] } else { vec![250, 220, 90] })),
+        ("/BitsPerComponent 8/ColorSpace/DeviceCMYK", points(|dark| vec![0, 0, 20, if dark { 230 } else { 0 }])),
+        ("/BitsPerComponent 16/ColorSpace[/ICCBased 9 0 R]", points(|dark| vec![ink(dark), 9])),
+        ("/ImageMask true/BitsPerComponent 1", bits.clone()),
+        ("/BitsPerComponent 1/ColorSpace[/Indexed/DeviceRGB 1 2 0 R]", bits),
+    ] {
+        let picture = stream(&format!("/Subtype/Image/Width 132/Height 132/Filter/FlateDecode{what}"), &zlib(&samples));
+        let file = pdf(&[&picture, b"<fff0f0201040>"]);
+        assert_eq!(links("a.pdf", &file), [TARGET], "{what}");
+    }
+}
+
+/// What is not looked at for codes hides nothing else.
+#[test]
+fn a_picture_over_the_limit_ends_nothing_but_itself() {
+    let large = stream("/Subtype/Image/Width 50000/Height 50000/BitsPerComponent 1/Filter/FlateDecode", &zlib(b"a"));
+    let script = b"<</Type/Catalog/OpenAction<</S/JavaScript/JS(x())>>>>";
+    let found = all("a.pdf", &pdf(&[&large, script]));
+    assert_eq!(found, ["quarantine pdf_script", "review picture_limit_exceeded"]);
 }
 
 /// Lines of characters that draw two rows of modules each.

@@ -56,3 +56,49 @@ impl Judgement {
         others.filter_map(address).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::content::link::{Judgement, Link, Linked, Place, judge};
+
+    /// `severity location` of what is told of codes, after the parts with such links.
+    fn told(parts: &[(&str, Place, &str)]) -> Vec<String> {
+        let mut judgement = Judgement::default();
+        for (path, place, target) in parts {
+            judge(&[Link::new(target, *place)], path, &Linked::default(), &mut judgement);
+        }
+        let findings = judgement.finish().0.into_iter().filter(|finding| finding.code == "qr_code_link");
+        findings.map(|finding| format!("{} {}", finding.severity.as_str(), finding.location)).collect()
+    }
+
+    #[test]
+    fn a_code_is_told_where_nothing_else_leads_there() {
+        use Place::{Anchor, Code, Resource, Text};
+        let page = "https://shop.example/a";
+        let code = ("2 (QR code)", Code, "HTTPS://SHOP.EXAMPLE/a");
+        let info = "info 2 (QR code) HTTPS://SHOP.EXAMPLE/a";
+        for (parts, expected) in [
+            (&[code][..], &[info][..]),
+            (&[("1", Anchor, page), code], &[]),
+            (&[code, ("3", Text, page)], &[]),
+            (&[("1", Anchor, "https://shop.example/b"), code], &[info]),
+            (&[("1", Resource, page), code], &[info]),
+            (&[("1", Code, page), code], &["info 1 https://shop.example/a", info]),
+            (&[("2", Code, "otpauth://totp/a?secret=b"), ("3", Code, "tel:+15550100")], &[]),
+        ] {
+            assert_eq!(told(parts), expected, "{parts:?}");
+        }
+    }
+
+    #[test]
+    fn a_code_is_worth_a_look_where_its_link_is() {
+        for (target, expected) in [
+            ("https://bit.ly/abc", "review 2 https://bit.ly/abc"),
+            ("http://192.0.2.1/", "review 2 http://192.0.2.1/"),
+            ("https://bank.example@shop.example/", "review 2 https://bank.example@shop.example/"),
+            ("https://shop.example/", "info 2 https://shop.example/"),
+        ] {
+            assert_eq!(told(&[("2", Place::Code, target)]), [expected]);
+        }
+    }
+}
