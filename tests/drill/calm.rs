@@ -9,12 +9,14 @@ use super::{
     evidence::{Entry, Found},
     invariants,
     load::{self, Letter, Sent},
-    memory::Memory,
+    memory::{Memory, Sample},
     site::flooded,
 };
 
 /// Of the client that nobody knows; the others are judged alike.
 const REQUESTS: (&str, u64) = ("validate/unknown|total", 7);
+
+const STEADY: Sample = Sample { resident_kb: 20_000, answered: 100 };
 
 fn sent() -> Sent {
     let sent = load::letters(1, Duration::from_secs(20));
@@ -34,7 +36,7 @@ fn calm(sent: &Sent) -> Found {
         incidents: Vec::new(),
         pending: 0,
         panics: Vec::new(),
-        memory: vec![Memory { program: "validate", limit_kb: 100_000, samples: vec![20_000; 90] }],
+        memory: vec![Memory { program: "validate", limit_kb: 100_000, samples: vec![STEADY; 90] }],
     };
     sent.letters.iter().for_each(|letter| settle(&mut found, sent, letter));
     found
