@@ -70,7 +70,7 @@ const VERIFY: Deployed = Deployed {
 const INSPECT: Deployed = Deployed {
     program: "inspect-attachment",
     timeout: Duration::from_secs(14),
-    memory_mb: 512,
+    memory_mb: 1024,
     extensions: Extensions::Absent,
     concurrency: 16,
 };
