@@ -98,10 +98,19 @@ impl Brand {
 
     /// The registered name says who owns a domain; a label in front of it says nothing.
     pub(super) fn owns(&self, domain: &Domain) -> bool {
-        let registered = registered(domain.as_str());
-        let is_alias = || DOMAINS.owners.get(registered).is_some_and(|owners| owners.contains(&self.label.as_str()));
-        let is_own = || self.domain.as_ref().is_some_and(|own| is_at_or_under(domain.as_str(), own.as_str()));
-        first_label(registered) == self.label || is_own() || is_alias()
+        first_label(registered(domain.as_str())) == self.label || self.is_known_to_own(domain)
+    }
+
+    fn is_known_to_own(&self, domain: &Domain) -> bool {
+        let owners = DOMAINS.owners.get(registered(domain.as_str()));
+        let is_own = self.domain.as_ref().is_some_and(|own| is_at_or_under(domain.as_str(), own.as_str()));
+        is_own || owners.is_some_and(|owners| owners.contains(&self.label.as_str()))
+    }
+
+    /// Under an end where its owner is: those of countries, and the old ones.
+    pub(super) fn is_at_home(&self, domain: &Domain) -> bool {
+        let top = domain.top_level();
+        top.len() == 2 || ["com", "net", "org"].contains(&top) || self.is_known_to_own(domain)
     }
 
     /// Ends of the whole name that readers know.

@@ -101,7 +101,7 @@ impl Names {
     pub fn of_sender(&self, sender: Sender<'_>, list: &DomainList) -> Vec<Finding> {
         let Ok(author) = Domain::parse(&sender.author.domain) else { return Vec::new() };
         let name = sender.author.display_name.as_deref().unwrap_or_default();
-        let claim = self.claim(name, &author);
+        let claim = self.claim(name, &author, sender.proof);
         let mut findings: Vec<Finding> = self.author(&author, claim).into_iter().collect();
         findings.extend(claim.and_then(|claim| claim_finding(&claim, sender, "author", &author)));
         let replies = sender.reply_to.iter().flat_map(|reply| self.reply(sender, &author, reply, list));
@@ -120,8 +120,10 @@ impl Names {
         judged.collect()
     }
 
-    fn claim(&self, name: &str, domain: &Domain) -> Option<Claim<'_>> {
-        claim(name, &self.brands, first_label(registered(domain.as_str())), |brand| brand.owns(domain))
+    /// Anybody can register a known name under a new end; whoever then proves it by DMARC is believed, as the owners do.
+    fn claim(&self, name: &str, domain: &Domain, proof: Proof) -> Option<Claim<'_>> {
+        let is_own = |brand: &Brand| brand.owns(domain) && (proof == Proof::Dmarc || brand.is_at_home(domain));
+        claim(name, &self.brands, first_label(registered(domain.as_str())), is_own)
     }
 
     fn author(&self, author: &Domain, claim: Option<Claim<'_>>) -> Option<Finding> {
@@ -145,7 +147,7 @@ impl Names {
             let name =
                 reply.display_name.as_deref().filter(|name| Some(*name) != sender.author.display_name.as_deref());
             // A company may well have its replies answered elsewhere.
-            let claim = name.and_then(|name| self.claim(name, &reply.domain)).filter(|claim| !claim.brand.owns(author));
+            let claim = name.and_then(|name| self.claim(name, &reply.domain, sender.proof)).filter(|claim| !claim.brand.owns(author));
             findings.extend(claim.and_then(|claim| claim_finding(&claim, sender, "reply address", &reply.domain)));
             findings.extend(self.reply_domain(sender, author, &reply.domain, list));
         }

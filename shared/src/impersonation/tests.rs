@@ -59,6 +59,7 @@ fn a_sender_who_pretends_to_be_another_is_found() {
         ("PayPal Service", "contoso.example", None, Dmarc, "review display_name_claims_brand"),
         ("Your \u{440}aypal account", "contoso.example", None, Nobody, "quarantine display_name_claims_brand"),
         ("PayPal Service", "contoso.example", None, Aligned, "quarantine display_name_claims_brand"),
+        ("PayPal", "paypal.example", None, Aligned, "quarantine display_name_claims_brand"),
         ("Jane PayPal", "contoso.example", None, Nobody, "review display_name_claims_brand"),
         ("PayPal Report | Contoso", "contoso.example", None, Nobody, "review display_name_claims_brand"),
         ("PayPa1 Service", "contoso.example", None, Dmarc, "quarantine display_name_claims_brand"),
@@ -93,7 +94,7 @@ fn a_sender_who_pretends_to_be_another_is_found() {
 
 #[test]
 fn a_list_may_write_for_others_and_lead_replies_to_them() {
-    let (author, reply_to) = (author_of("Ann Lee", "lists.example"), replies(Some("x@gmail.com")));
+    let (author, reply_to) = (author_of("Ann Lee", "round.example"), replies(Some("x@gmail.com")));
     let told = |is_from_list| {
         let sender = Sender { author: &author, reply_to: &reply_to, proof: Proof::Nobody, is_from_list };
         let findings = names().of_sender(sender, &List::embedded());
