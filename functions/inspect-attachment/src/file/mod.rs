@@ -12,6 +12,7 @@ mod octets;
 mod office;
 mod one_note;
 mod pdf;
+mod picture;
 mod rar;
 mod seven_zip;
 mod signed;
@@ -21,7 +22,7 @@ mod tnef;
 mod web;
 mod zip;
 
-use gatepost::content::link::Link;
+use gatepost::content::link::{Link, Place};
 use gatepost::finding::{Finding, Severity};
 
 use self::{
@@ -29,6 +30,7 @@ use self::{
     contents::{Contents, Inner},
     kind::{Danger, Kind},
     name::{FileName, claimed_by_type},
+    picture::Format,
     web::Page,
     zip::Archive,
 };
@@ -110,7 +112,11 @@ impl Look<'_, '_> {
                 inspected.findings.push(Finding::new("type_mismatch", Severity::Review, detail).at(location));
             }
         }
-        let placed = |link| FileLink { link, location: location.to_owned() };
+        let placed = |link: Link| {
+            let location =
+                if link.place == Place::Code { format!("{location} (QR code)") } else { location.to_owned() };
+            FileLink { link, location }
+        };
         inspected.links.extend(contents.links.into_iter().map(placed));
         for (number, inner) in (1..).zip(contents.inner) {
             look_at_inner(&inner, number, location, depth + 1, budget, inspected);
@@ -140,7 +146,11 @@ impl Look<'_, '_> {
         let mut contents = self.contents_by_kind(budget);
         // A browser opens a file by its name, whatever it holds.
         if let Some(page) = self.page() {
-            page.read(self.file.content, &mut contents);
+            page.read(self.file.content, budget, &mut contents);
+        } else if self.is_page_of_letter() {
+            web::codes_of_letter(self.file.content, budget, &mut contents);
+        } else if self.kind.is_none() {
+            picture::look_at_text(self.file.content, budget, &mut contents);
         }
         contents
     }
@@ -168,12 +178,17 @@ impl Look<'_, '_> {
             Some(Kind::Tnef) => tnef::read(octets, budget),
             Some(Kind::SignedMessage) => signed::read(octets, &self.name(), budget),
             Some(Kind::EncryptedMessage) => signed::encrypted(),
+            Some(Kind::Image) | None if let Some(format) = Format::of(octets) => picture::read(format, octets, budget),
             Some(Kind::Message) if self.is_mail() => message::read(octets, budget),
             None if self.is_zip_by_name() && zip::has_directory(octets) => zip_contents(octets, budget),
             None if office::flat::is_document(octets) => office::flat::read(octets),
             None | Some(Kind::Html) if self.is_table() => table::read(octets),
             _ => Contents::default(),
         }
+    }
+
+    fn is_page_of_letter(&self) -> bool {
+        self.file.role == Role::Body && (self.kind == Some(Kind::Html) || self.file.declared == "text/html")
     }
 
     fn name(&self) -> String {

@@ -9,14 +9,23 @@ use gatepost::content::{
     markup::{Piece, Pieces, Reading, Tag, expanded, local},
 };
 use gatepost::finding::Severity;
+use memchr::memmem;
 
-use super::{budget::Limit, contents::Contents, octets::text_of};
+use super::{
+    budget::{Budget, Limit},
+    contents::Contents,
+    octets::text_of,
+    picture::{Format, drawings_of_page, look_at_drawings},
+};
 
 /// Letters in a row that only encoded octets have.
 const ENCODED_LETTERS: usize = 200;
 
 /// A script that is longer is a program, of which leading elsewhere is a part.
 const SHORT_SCRIPT: usize = 2_000;
+
+/// Octets of the shortest address that holds a picture of a code.
+const LEAST_PICTURE: usize = 100;
 
 /// What the scripts of a page do, all together.
 #[derive(Debug, Default)]
@@ -43,7 +52,7 @@ pub(crate) struct Page {
 
 impl Page {
     /// Reads it in every way in which a browser may read it.
-    pub(crate) fn read(self, octets: &[u8], contents: &mut Contents<'_>) {
+    pub(crate) fn read(self, octets: &[u8], budget: &mut Budget, contents: &mut Contents<'_>) {
         let text = text_of(octets);
         let mut reader = Reader::default();
         if self.is_html {
@@ -57,7 +66,15 @@ impl Page {
             reader.read(&expanded.text, &[Reading::Xml], contents);
         }
         reader.scripts.judge(self.is_drawing, contents);
+        look_at_drawings(&drawings_of_page(&text, &mut |_| {}), budget, contents);
     }
+}
+
+/// The codes of a letter, of which nothing runs: in pictures in its addresses, and drawn by its text and its tables.
+pub(crate) fn codes_of_letter(octets: &[u8], budget: &mut Budget, contents: &mut Contents<'_>) {
+    let mut reader = Reader::default();
+    let drawings = drawings_of_page(&text_of(octets), &mut |value| reader.pictures(value, contents));
+    look_at_drawings(&drawings, budget, contents);
 }
 
 /// What the readings of one page have found together.
@@ -90,6 +107,7 @@ impl Reader {
                     }
                 }
                 Piece::Text(text) => script.iter_mut().for_each(|script| script.push_str(&resolved(text))),
+                Piece::Raw("style", text) => self.pictures(text, contents),
                 Piece::Raw("script", text) => script.iter_mut().for_each(|script| script.push_str(text)),
                 Piece::Close(name) if local(&name) == "script" => self.note(&mut script),
                 Piece::Raw(..) | Piece::Close(_) | Piece::Comment(_) => {}
@@ -143,6 +161,8 @@ impl Reader {
             "href" | "src" | "action" | "formaction" | "data" | "background" | "poster" => {
                 self.target(element, value, contents);
             }
+            // Style sheets and lists of sources hold addresses among others.
+            "style" | "srcset" => self.pictures(value, contents),
             // Drawings set the targets of their links by these.
             "values" | "to" | "from" | "by" => value.split(';').for_each(|value| self.scripts.note_address(value)),
             _ => {}
@@ -159,6 +179,27 @@ impl Reader {
         if is_opened && let Some(data) = DataUrl::parse(value).filter(DataUrl::is_page) {
             let name = if data.media_type.contains("svg") { "data.svg" } else { "data.html" };
             self.hand_on(name, value, || data.octets, contents);
+        }
+        self.pictures(value, contents);
+    }
+
+    /// Pictures within addresses, where a value has any.
+    fn pictures(&mut self, value: &str, contents: &mut Contents<'_>) {
+        if value.len() < LEAST_PICTURE {
+            return;
+        }
+        let starts: Vec<usize> = memmem::find_iter(value.to_ascii_lowercase().as_bytes(), b"data:").collect();
+        for at in starts {
+            let rest = value.get(at..).unwrap_or_default();
+            let is_all = value.get(..at).is_some_and(|before| before.trim().is_empty());
+            let end = if is_all { None } else { rest.find([')', '"', '\'', ' ']) };
+            let address = rest.get(..end.unwrap_or(rest.len())).unwrap_or_default();
+            if let Some(data) = DataUrl::parse(address).filter(|data| Format::of(&data.octets).is_some()) {
+                self.hand_on("picture", address, || data.octets, contents);
+            }
+            if is_all {
+                return;
+            }
         }
     }
 

@@ -8,6 +8,8 @@ mod messages;
 mod office;
 mod pages;
 mod pdf;
+mod pdf_budget;
+mod pictures;
 
 use super::{File, Inspected, Role, budget::Budget, inspect_file, name::FileName};
 
