@@ -147,7 +147,9 @@ impl Names {
             let name =
                 reply.display_name.as_deref().filter(|name| Some(*name) != sender.author.display_name.as_deref());
             // A company may well have its replies answered elsewhere.
-            let claim = name.and_then(|name| self.claim(name, &reply.domain, sender.proof)).filter(|claim| !claim.brand.owns(author));
+            let claim = name
+                .and_then(|name| self.claim(name, &reply.domain, sender.proof))
+                .filter(|claim| !claim.brand.owns(author));
             findings.extend(claim.and_then(|claim| claim_finding(&claim, sender, "reply address", &reply.domain)));
             findings.extend(self.reply_domain(sender, author, &reply.domain, list));
         }
