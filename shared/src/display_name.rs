@@ -3,6 +3,7 @@
 use crate::{
     author::Author,
     finding::{Finding, Severity},
+    reply_to::ReplyTo,
     spf::is_at_or_under,
 };
 
@@ -16,6 +17,7 @@ pub const MAX_GAP: usize = 8;
 pub const FINDING_CODES: &[(&str, &str)] = &[
     ("display_name_hides_address", "the display name is so long, or so padded, that the address is out of sight"),
     ("display_name_shows_other_address", "the display name shows an address of another domain than the author's"),
+    ("display_name_turns_direction", "the display name has characters that turn the reading direction"),
     ("display_name_claims_protected_domain", "the display name claims a protected domain that the author is not of"),
 ];
 
@@ -26,9 +28,28 @@ pub fn findings(author: &Author, reply_to: Option<&[u8]>, protected_domains: &[S
     let name = author.display_name.as_deref().unwrap_or_default();
     let found = [
         hidden_address(name),
+        turned(name),
         other_address(name, &author.domain, reply_to),
         claimed_domain(name, &author.domain, protected_domains),
     ];
+    found.into_iter().flatten().collect()
+}
+
+/// What misleads about where replies go: a reader sees the name of the mailbox, too. A list that writes for its posters shows
+/// their addresses.
+#[must_use]
+pub fn findings_of_reply(reply: &ReplyTo, author: &Author, is_from_list: bool, protected: &[String]) -> Vec<Finding> {
+    let (name, domain) = (reply.display_name.as_deref().unwrap_or_default(), reply.domain.as_str());
+    if domain == author.domain && reply.display_name == author.display_name {
+        return Vec::new();
+    }
+    let other = shown_domains(name).into_iter().find(|shown| !are_related(shown, domain));
+    let shows = other.map(|shown| {
+        let severity = if is_from_list { Severity::Review } else { Severity::Quarantine };
+        let detail = format!("Reply-To shows an address at {shown}, but replies go to {domain}.");
+        Finding::new("display_name_shows_other_address", severity, detail)
+    });
+    let found = [hidden_address(name), turned(name), shows, claimed_domain(name, domain, protected)];
     found.into_iter().flatten().collect()
 }
 
@@ -56,15 +77,27 @@ pub fn is_at_sign(character: char) -> bool {
     matches!(character, '@' | '\u{ff20}' | '\u{fe6b}')
 }
 
-/// The dots of other scripts count as dots in a domain (UTS 46 §4).
-fn is_dot(character: char) -> bool {
-    matches!(character, '.' | '\u{3002}' | '\u{ff0e}' | '\u{ff61}')
+/// The dots of other scripts count as dots in a domain (UTS 46 §4), and some others look like one.
+#[must_use]
+pub fn is_dot(character: char) -> bool {
+    matches!(
+        character,
+        '.' | '\u{2024}' | '\u{3002}' | '\u{fe52}' | '\u{ff0e}' | '\u{ff61}' | '\u{a4f8}' | '\u{701}' | '\u{702}'
+    )
 }
 
 fn hidden_address(name: &str) -> Option<Finding> {
     let hides = MAX_DISPLAY_NAME < name.chars().count() || MAX_GAP < longest_gap(name);
     let detail = "The display name is so long, or has so much white space, that readers do not see the address.";
     hides.then(|| Finding::new("display_name_hides_address", Severity::Quarantine, detail))
+}
+
+/// Scripts that are written from right to left need no overrides: their letters turn by themselves.
+fn turned(name: &str) -> Option<Finding> {
+    let detail =
+        "The display name has characters that turn the reading direction: it reads otherwise than it is written.";
+    let is_turned = name.contains(['\u{202d}', '\u{202e}']);
+    is_turned.then(|| Finding::new("display_name_turns_direction", Severity::Quarantine, detail))
 }
 
 fn other_address(name: &str, author_domain: &str, reply_to: Option<&[u8]>) -> Option<Finding> {
@@ -110,6 +143,7 @@ fn are_related(one: &str, other: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::address::Domain;
 
     fn codes(display_name: &str, reply_to: Option<&[u8]>) -> Vec<String> {
         let author = Author {
@@ -132,6 +166,7 @@ mod tests {
             "ann@de.news.shop.example",
             "Mybank.example and bank.examples",
             "Ann @ home",
+            "\u{2067}\u{5d0}\u{5e0}\u{2069} Lee",
             "株式会社サンプル 東日本営業本部 第二営業部 カスタマーサポート",
         ] {
             assert_eq!(codes(name, None), [""; 0], "{name:?}");
@@ -147,8 +182,10 @@ mod tests {
             (long.as_str(), &["quarantine display_name_hides_address"][..]),
             (&padded, &["quarantine display_name_hides_address"]),
             (&blank, &["quarantine display_name_hides_address"]),
+            ("\u{202e}nnA\u{202c} Lee", &["quarantine display_name_turns_direction"]),
             ("ceo@other.example", &["quarantine display_name_shows_other_address"]),
             ("ceo\u{ff20}other.example", &["quarantine display_name_shows_other_address"]),
+            ("ceo@other\u{2024}example", &["quarantine display_name_shows_other_address"]),
             ("ceo@other\u{3002}example", &["quarantine display_name_shows_other_address"]),
             ("www.bank.example/help", &["quarantine display_name_claims_protected_domain"]),
             ("ceo@notshop.example", &["quarantine display_name_shows_other_address"]),
@@ -156,6 +193,27 @@ mod tests {
         ] {
             assert_eq!(codes(name, None), expected, "{name:?}");
         }
+    }
+
+    #[test]
+    fn the_name_of_a_mailbox_that_replies_go_to_is_judged_like_the_author_s() {
+        let author = Author {
+            display_name: Some("Ann".to_owned()),
+            local_part: "ann".to_owned(),
+            domain: "shop.example".to_owned(),
+        };
+        let codes = |name: &str, domain: &str, is_from_list| {
+            let domain = Domain::parse(domain).expect("a domain");
+            let reply = ReplyTo { display_name: Some(name.to_owned()), domain };
+            let findings = findings_of_reply(&reply, &author, is_from_list, &["bank.example".to_owned()]);
+            findings.iter().map(|finding| format!("{} {}", finding.severity.as_str(), finding.code)).collect::<Vec<_>>()
+        };
+        assert_eq!(codes("ann@shop.example", "evil.example", false), ["quarantine display_name_shows_other_address"]);
+        assert_eq!(codes("ann@shop.example", "evil.example", true), ["review display_name_shows_other_address"]);
+        assert_eq!(codes("Bank.example", "evil.example", false), ["quarantine display_name_claims_protected_domain"]);
+        assert_eq!(codes("\u{202e}nnA", "evil.example", false), ["quarantine display_name_turns_direction"]);
+        assert_eq!(codes("ann@desk.example", "desk.example", false), [""; 0]);
+        assert_eq!(codes("Help desk", "desk.example", false), [""; 0]);
     }
 
     #[test]

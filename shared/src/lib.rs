@@ -37,6 +37,7 @@ pub mod flow;
 pub mod generations;
 pub mod header_section;
 pub mod html;
+#[cfg(any(feature = "content", feature = "mail"))]
 pub mod impersonation;
 pub mod inspection;
 pub mod io;

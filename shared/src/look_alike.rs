@@ -10,7 +10,7 @@ use unicode_security::confusable_detection::skeleton;
 use crate::address::{Domain, slip_cost};
 
 /// Names that are imitated often, each long enough that nothing else reads like it by chance.
-const WELL_KNOWN: [&str; 58] = [
+pub(crate) const WELL_KNOWN: [&str; 58] = [
     "paypal",
     "amazon",
     "google",
@@ -177,7 +177,7 @@ fn is_swap(one: &[u8], other: &[u8]) -> bool {
 
 /// What a label reads like: its skeleton (UTS 39 §4) without marks, with the digits and pairs of letters that pass for
 /// others at a glance.
-fn shape(label: &str) -> String {
+pub(crate) fn shape(label: &str) -> String {
     let mut shape = String::with_capacity(label.len());
     let plain = if label.is_ascii() { Cow::Borrowed(label) } else { without_marks(label) };
     for c in plain.chars() {
@@ -190,7 +190,7 @@ fn shape(label: &str) -> String {
     shape
 }
 
-fn without_marks(label: &str) -> Cow<'_, str> {
+pub(crate) fn without_marks(label: &str) -> Cow<'_, str> {
     let decomposed = DecomposingNormalizerBorrowed::new_nfd().normalize(label);
     let is_mark = |c: &char| GeneralCategoryGroup::Mark.contains(CodePointMapData::<GeneralCategory>::new().get(*c));
     Cow::Owned(decomposed.chars().filter(|c| !is_mark(c)).map(|c| if c == 'ł' { 'l' } else { c }).collect())

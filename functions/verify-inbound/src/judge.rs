@@ -19,14 +19,14 @@ use gatepost::{
     envelope::Envelope,
     finding::{Finding, Severity},
     header_section::HeaderSection,
-    impersonation::{Names, Sender},
+    impersonation::{Names, Proof, Sender},
     inspection::Seen,
     io::{
         authentication::{Authenticator, Mail, session},
         contacts::Contacts,
         telemetry::with_causes,
     },
-    reply_to,
+    reply_to::{self, ReplyTo},
 };
 use tokio::time::Instant;
 
@@ -179,11 +179,11 @@ impl Judge {
         let Mail { section, author, .. } = *mail;
         let protected = &self.policy.protected_domains;
         let written = section.fields_named("Reply-To").next().map(|field| field.value);
-        let reply_to: Vec<Domain> =
-            section.fields_named("Reply-To").flat_map(|field| reply_to::domains(field.value)).collect();
-        let passes_dmarc = judgement.authentication.as_ref().is_some_and(|a| a.dmarc.result == DmarcResult::Pass);
+        let reply_to: Vec<ReplyTo> =
+            section.fields_named("Reply-To").flat_map(|field| reply_to::mailboxes(field.value)).collect();
+        let proof = judgement.authentication.as_ref().map_or(Proof::Nobody, |results| Proof::of(results, author));
         let is_from_list = section.fields_named("List-Id").next().is_some();
-        let sender = Sender { author, reply_to: &reply_to, passes_dmarc, is_from_list };
+        let sender = Sender { author, reply_to: &reply_to, proof, is_from_list };
         let names = Names::new(protected);
         let mut findings = display_name::findings(author, written, protected);
         findings.extend(names.of_sender(sender, &DomainList::embedded()));

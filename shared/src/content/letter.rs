@@ -103,7 +103,7 @@ mod tests {
                 "text/html",
                 "a.ics",
                 b"URL:http://a.example/ <a href=http://b.example>",
-                &[Place::Text, Place::Anchor, Place::Calendar, Place::Calendar],
+                &[Place::Text, Place::Anchor, Place::Calendar, Place::Calendar, Place::Anchor],
             ),
             ("application/octet-stream", "a.bin", html, &[]),
         ] {

@@ -81,13 +81,15 @@ impl Document {
         match tag.name.as_str() {
             "a" => {
                 self.end_anchor();
-                self.anchor = tag.attribute("href").map(|target| self.link(&target, Place::Anchor));
+                let target = tag.attribute("href").or_else(|| tag.attribute("xlink:href"));
+                self.anchor = target.map(|target| self.link(&target, Place::Anchor));
             }
             "base" => self.base = tag.attribute("href").map(std::borrow::Cow::into_owned),
             "form" => {
                 self.end_form();
                 self.form = Some((tag.attribute("action").unwrap_or_default().into_owned(), Asks::Nothing));
             }
+            "img" | "image" => self.picture(tag),
             "input" | "textarea" => self.input(tag),
             "meta" => self.refresh(tag),
             _ => {}
@@ -101,6 +103,8 @@ impl Document {
         match name {
             "href" | "xlink:href" if element == "link" => self.push(value, Place::Resource),
             "href" | "xlink:href" if !matches!(element, "a" | "base") => self.push(value, Place::Anchor),
+            // Of both, a drawing follows the other.
+            "xlink:href" if self.anchor.as_ref().is_some_and(|anchor| anchor.target == value.trim()) => {}
             "xlink:href" | "ping" => self.push(value, Place::Anchor),
             "action" | "formaction" if element != "form" => self.push(value, Place::Form(Asks::Nothing)),
             "srcset" | "imagesrcset" => {
@@ -115,6 +119,14 @@ impl Document {
                 self.push(value, place);
             }
             _ => {}
+        }
+    }
+
+    /// A program that does not load pictures shows their text.
+    fn picture(&mut self, tag: &Tag<'_>) {
+        let text = tag.attribute("alt").filter(|_| self.anchor.is_some());
+        if let Some(text) = text.filter(|text| !text.trim().is_empty()) {
+            self.text(&format!(" {text} "));
         }
     }
 
@@ -255,6 +267,8 @@ mod tests {
         for (html, expected) in [
             ("<a href=x><b>www.</b>a&period;example</a>", "www.a.example"),
             ("<a href=x><img src=y>", ""),
+            ("<a href=x><img src=y alt=www.a.example>", " www.a.example "),
+            ("<svg><a xlink:href=x><text>www.a.example</text></a>", "www.a.example"),
             ("<a href=x>one<a href=y>two", "one"),
         ] {
             let shown = links(html).into_iter().find(|(place, ..)| *place == Place::Anchor).map(|(.., shown)| shown);

@@ -4,7 +4,8 @@ use std::{collections::HashMap, sync::LazyLock};
 
 use super::target::Address;
 
-/// One a line: what it is, its domain, and of a redirector where in its address the target stands.
+/// One a line: what it is, its domain, of a redirector where in its address the target stands, and of a shortener the authors whose
+/// own it is.
 const LIST: &str = include_str!("../../../data/link-services.txt");
 
 static SERVICES: LazyLock<HashMap<&'static str, Vec<Service>>> = LazyLock::new(|| {
@@ -18,8 +19,8 @@ static SERVICES: LazyLock<HashMap<&'static str, Vec<Service>>> = LazyLock::new(|
 /// What a domain is known for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Service {
-    /// Short addresses that hide where they lead.
-    Shortener,
+    /// Short addresses that hide where they lead, except in what these domains write, separated by spaces.
+    Shortener { authors: &'static str },
     /// Leads wherever its address says: from this path, to the value of this parameter.
     Redirector { path: &'static str, parameter: &'static str },
     /// Counts clicks for many senders.
@@ -28,6 +29,8 @@ pub(super) enum Service {
     Rewriter,
     /// Shows what anybody puts there, or tunnels to anybody's machine, under a name that filters trust.
     Hosting,
+    /// Its name servers answer for any name with the IP address that is written in it.
+    Number,
 }
 
 /// What the address is served by, if that is known. The whole domain counts, except for redirectors.
@@ -36,11 +39,11 @@ pub(super) fn service(address: &Address) -> Option<Service> {
     let names = std::iter::successors(Some(host.as_str()), |name| name.split_once('.').map(|(_, parent)| parent));
     let known = names.filter_map(|name| SERVICES.get(name)).flatten();
     known.copied().find(|service| match service {
-        Service::Shortener => 1 < address.url.path().len(),
+        Service::Shortener { .. } => 1 < address.url.path().len(),
         Service::Redirector { path, parameter } => {
             address.url.path().starts_with(path) && (*parameter == "*" || has_parameter(address, parameter))
         }
-        Service::Tracker | Service::Rewriter | Service::Hosting => true,
+        Service::Tracker | Service::Rewriter | Service::Hosting | Service::Number => true,
     })
 }
 
@@ -49,14 +52,17 @@ fn has_parameter(address: &Address, parameter: &str) -> bool {
 }
 
 fn read(line: &'static str) -> Option<(&'static str, Service)> {
-    let mut words = line.split_whitespace();
+    let mut words = line.splitn(3, ' ');
     let (kind, domain) = (words.next()?, words.next()?);
+    let rest = words.next().unwrap_or_default();
+    let mut words = rest.split_whitespace();
     let service = match kind {
-        "shortener" => Service::Shortener,
+        "shortener" => Service::Shortener { authors: rest },
         "redirector" => Service::Redirector { path: words.next()?, parameter: words.next()? },
         "tracker" => Service::Tracker,
         "rewriter" => Service::Rewriter,
         "hosting" => Service::Hosting,
+        "number" => Service::Number,
         _ => return None,
     };
     Some((domain, service))
@@ -81,7 +87,7 @@ mod tests {
             other => panic!("{other:?}"),
         };
         let redirects = |found: Option<Service>| matches!(found, Some(Service::Redirector { .. }));
-        assert_eq!(service("https://bit.ly/abc"), Some(Service::Shortener));
+        assert_eq!(service("https://bit.ly/abc"), Some(Service::Shortener { authors: "" }));
         assert_eq!(service("https://bit.ly/"), None);
         assert_eq!(service("https://u1.ct.sendgrid.net/ls/click?upn=1"), Some(Service::Tracker));
         assert_eq!(service("https://de01.safelinks.protection.outlook.com/?url=a"), Some(Service::Rewriter));

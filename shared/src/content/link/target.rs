@@ -84,6 +84,20 @@ impl Address {
         }
     }
 
+    /// The IP address that the name spells out, as `192.0.2.1.nip.io`, `app-192-0-2-1.sslip.io` and `c0000201.nip.io` do.
+    #[must_use]
+    pub fn spelt_ip(&self) -> Option<IpAddr> {
+        let host = self.host();
+        let words: Vec<&str> = host.split(['.', '-']).collect();
+        let four = words.windows(4).find_map(|four| four.join(".").parse::<Ipv4Addr>().ok());
+        let hexadecimal = || {
+            let eight =
+                words.iter().find(|word| word.len() == 8 && word.bytes().all(|digit| digit.is_ascii_hexdigit()));
+            eight.and_then(|word| u32::from_str_radix(word, 16).ok()).map(Ipv4Addr::from)
+        };
+        four.or_else(hexadecimal).map(IpAddr::V4)
+    }
+
     /// A number, octal, hexadecimal or too few octets, that a browser takes for an IPv4 address.
     #[must_use]
     pub fn is_disguised_ip(&self) -> bool {
@@ -165,6 +179,19 @@ pub(super) mod tests {
             ("http://b\u{fc}cher.example", "xn--bcher-kva.example"),
         ] {
             assert_eq!(address(written).host(), host, "{written}");
+        }
+    }
+
+    #[test]
+    fn a_name_may_spell_an_ip_address_out() {
+        for (written, expected) in [
+            ("http://192.0.2.1.nip.io/", Some("192.0.2.1")),
+            ("http://app.192-0-2-1.sslip.io/", Some("192.0.2.1")),
+            ("http://app-192-0-2-1.sslip.io/", Some("192.0.2.1")),
+            ("http://c0000201.nip.io/", Some("192.0.2.1")),
+            ("http://www.nip.io/", None),
+        ] {
+            assert_eq!(address(written).spelt_ip().map(|ip| ip.to_string()).as_deref(), expected, "{written}");
         }
     }
 

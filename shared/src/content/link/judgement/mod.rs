@@ -13,13 +13,15 @@ use super::{
     Asks, Link, MAX_LINKS, Place, Target,
     rewriter::MAX_WRAPS,
     services::{Service, service},
-    shown::is_reserved,
+    shown::{has_name, is_reserved},
     target::Address,
 };
 use crate::{
-    content::{markup::MAX_ATTRIBUTES, mime},
+    content::{field_value::percent_decoded, markup::MAX_ATTRIBUTES, mime},
     finding::{Finding, Severity},
     impersonation::MAX_HOSTS,
+    look_alike::is_well_known,
+    spf::is_at_or_under,
 };
 
 /// Findings of one code in one message; a hundred links of the same kind tell no more than five.
@@ -156,13 +158,7 @@ impl Case<'_> {
 
     fn web(&self, address: &Address, into: &mut Judgement) {
         self.written(address, into);
-        match address.ip() {
-            Some(ip) => self.ip(ip, address, into),
-            None => {
-                into.remember(&address.host(), self.link.place);
-                self.name(address, into);
-            }
-        }
+        self.host(address, into);
         match self.link.place {
             Place::Refresh => {
                 let detail = format!("The message leads to {} without a click.", address.host());
@@ -182,17 +178,29 @@ impl Case<'_> {
         }
     }
 
+    fn host(&self, address: &Address, into: &mut Judgement) {
+        let is_number = service(address) == Some(Service::Number);
+        if let Some(ip) = address.ip().or_else(|| address.spelt_ip().filter(|_| is_number)) {
+            return self.ip(ip, address, into);
+        }
+        into.remember(&address.host(), self.link.place);
+        self.name(address, into);
+    }
+
     /// How the address is written.
     fn written(&self, address: &Address, into: &mut Judgement) {
         let host = address.host();
         if let Some(userinfo) = &address.userinfo {
             let is_host = userinfo.contains('.') || userinfo.contains("%2") || userinfo.contains("//");
-            let severity = if is_host { Severity::Quarantine } else { Severity::Review };
+            let is_bait = names_a_site(userinfo);
+            let severity = if is_host || is_bait { Severity::Quarantine } else { Severity::Review };
+            // Whoever writes about such addresses does not give them the name of a site.
+            let severity = if is_bait { severity } else { self.unless_text(severity) };
             let before = mime::shown(userinfo);
             let detail = format!(
                 "The link seems to lead to {before}, but what stands before the @ counts for nothing: it leads to {host}."
             );
-            self.add("link_userinfo", self.unless_text(severity), detail, into);
+            self.add("link_userinfo", severity, detail, into);
         }
         if address.has_invisible() || self.link.target.contains(turns_direction) {
             let detail =
@@ -221,7 +229,8 @@ impl Case<'_> {
             into.shown_ips.insert(ip);
         }
         // Whoever writes it out in the letter's text hides nothing by it.
-        let is_mild = self.link.place == Place::Resource || into.shown_ips.contains(&ip);
+        let is_shown = into.shown_ips.contains(&ip) || self.link.shown.contains(&ip.to_string());
+        let is_mild = self.link.place == Place::Resource || is_shown;
         let severity = if is_mild { Severity::Review } else { Severity::Quarantine };
         self.add("link_ip_host", self.unless_text(severity), detail, into);
     }
@@ -244,7 +253,8 @@ impl Case<'_> {
     fn elsewhere(&self, address: &Address, into: &mut Judgement) {
         let host = address.host();
         match service(address) {
-            Some(Service::Shortener) => {
+            Some(Service::Shortener { authors }) if self.is_of_author(authors) => {}
+            Some(Service::Shortener { .. }) => {
                 let detail = format!("The link is shortened by {host}: where it leads is not to be seen.");
                 self.add("link_shortener", Severity::Review, detail, into);
             }
@@ -257,9 +267,14 @@ impl Case<'_> {
                     format!("The link leads to {host}, where anybody can put a page under a name that is not theirs.");
                 self.add("link_open_hosting", Severity::Review, detail, into);
             }
-            Some(Service::Tracker | Service::Rewriter) | None => {}
+            Some(Service::Tracker | Service::Rewriter | Service::Number) | None => {}
         }
         self.embedded(address, into);
+    }
+
+    fn is_of_author(&self, domains: &str) -> bool {
+        let author = self.linked.author_domain.as_deref().unwrap_or_default();
+        domains.split(' ').any(|domain| !domain.is_empty() && is_at_or_under(author, domain))
     }
 
     /// Whoever runs the host may lead on to what its address names.
@@ -270,13 +285,7 @@ impl Case<'_> {
             let Target::Web(inner) = Target::parse(&target) else { return };
             let case = Case { link: &Link { target, ..self.link.clone() }, ..*self };
             case.written(&inner, into);
-            match inner.ip() {
-                Some(ip) => case.ip(ip, &inner, into),
-                None => {
-                    into.remember(&inner.host(), self.link.place);
-                    case.name(&inner, into);
-                }
-            }
+            case.host(&inner, into);
             next = inner.embedded();
         }
     }
@@ -308,6 +317,13 @@ impl Case<'_> {
         let location = format!("{} {}", self.path, mime::shown(&self.link.target));
         into.add(code, severity, detail, location.trim_end().to_owned());
     }
+}
+
+/// Whether what stands before an @ is the name of a site: `www.example.com`, `paypal:secure`.
+fn names_a_site(userinfo: &str) -> bool {
+    let decoded = String::from_utf8_lossy(&percent_decoded(userinfo.as_bytes())).to_lowercase();
+    let name = decoded.trim_start_matches(['/', '\\']).split([':', '/', '@', '\\']).next().unwrap_or_default();
+    has_name(name) || is_well_known(name)
 }
 
 /// Labels of a name whose letters are of scripts that no language mixes (UTS 39 §5.1).

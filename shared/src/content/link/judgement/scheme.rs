@@ -1,6 +1,8 @@
 //! Links that lead to no page: they open a share, run something, or hold a page themselves.
 
-use super::{Case, Judgement};
+use std::net::IpAddr;
+
+use super::{Case, Judgement, is_private};
 use crate::{
     content::link::{Place, script},
     finding::Severity,
@@ -60,7 +62,10 @@ impl Case<'_> {
             (false, _) => Severity::Quarantine,
         };
         let detail = "The link opens a file share of another machine, which is shown the reader's password hash.";
-        self.add("link_file_share", self.unless_text(severity), detail, into);
+        // People write of the shares of their office, and nobody of a number in the open network.
+        let is_public = host.parse::<IpAddr>().is_ok_and(|ip| !is_private(ip));
+        let severity = if is_public { severity } else { self.unless_text(severity) };
+        self.add("link_file_share", severity, detail, into);
     }
 
     pub(super) fn other(&self, scheme: &str, rest: &str, into: &mut Judgement) {
