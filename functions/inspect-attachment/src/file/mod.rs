@@ -1,5 +1,6 @@
 //! One file, judged by its names, its declared type and its octets, and so is every file in it.
 
+mod behind;
 pub mod budget;
 mod calendar;
 mod compressed;
@@ -11,7 +12,9 @@ pub mod name;
 mod octets;
 mod office;
 mod one_note;
+mod other_archive;
 mod pdf;
+mod playlist;
 mod rar;
 mod seven_zip;
 mod signed;
@@ -21,7 +24,7 @@ mod tnef;
 mod web;
 mod zip;
 
-use gatepost::content::link::Link;
+use gatepost::content::{link::Link, uuencoded};
 use gatepost::finding::{Finding, Severity};
 
 use self::{
@@ -138,10 +141,12 @@ impl Look<'_, '_> {
             return contents;
         }
         let mut contents = self.contents_by_kind(budget);
+        self.archive_behind(budget, &mut contents);
         // A browser opens a file by its name, whatever it holds.
         if let Some(page) = self.page() {
             page.read(self.file.content, &mut contents);
         }
+        contents.weigh_unopened();
         contents
     }
 
@@ -151,15 +156,13 @@ impl Look<'_, '_> {
         match kind {
             Some(Kind::Zip | Kind::JavaProgram | Kind::AndroidProgram) => zip_contents(octets, budget),
             Some(Kind::Tar) => tar::read(octets, budget),
-            Some(kind @ (Kind::Gzip | Kind::Bzip2 | Kind::Xz)) => compressed::read(kind, octets, &self.name(), budget),
+            Some(kind @ (Kind::Gzip | Kind::Bzip2 | Kind::Xz | Kind::Lzma)) => {
+                compressed::read(kind, octets, &self.name(), budget)
+            }
             Some(Kind::SevenZip) => seven_zip::read(octets, budget),
             Some(Kind::Rar) => rar::read(octets, budget),
             Some(Kind::Cabinet) => rar::read_cabinet(octets, budget),
-            Some(Kind::OtherArchive) => {
-                let mut contents = Contents::default();
-                contents.unopened("a format that is not known here");
-                contents
-            }
+            Some(Kind::OtherArchive) => other_archive::read(octets, budget),
             Some(Kind::OleDocument) => office::binary::read(octets, budget),
             Some(Kind::OneNote) => one_note::read(octets, budget),
             Some(Kind::Pdf) => pdf::read(octets, budget),
@@ -169,11 +172,18 @@ impl Look<'_, '_> {
             Some(Kind::SignedMessage) => signed::read(octets, &self.name(), budget),
             Some(Kind::EncryptedMessage) => signed::encrypted(),
             Some(Kind::Message) if self.is_mail() => message::read(octets, budget),
-            None if self.is_zip_by_name() && zip::has_directory(octets) => zip_contents(octets, budget),
             None if office::flat::is_document(octets) => office::flat::read(octets),
             None | Some(Kind::Html) if self.is_table() => table::read(octets),
+            None if self.is_named(playlist::EXTENSIONS) => playlist::read(octets),
+            None if self.file.role == Role::Attachment => {
+                uuencoded_files(octets, self.is_named(&["uu", "uue"]), budget)
+            }
             _ => Contents::default(),
         }
+    }
+
+    fn is_named(&self, endings: &[&str]) -> bool {
+        self.file.names.iter().any(|name| name.ends_in(endings))
     }
 
     fn name(&self) -> String {
@@ -203,6 +213,8 @@ impl Look<'_, '_> {
                     | Kind::Gzip
                     | Kind::Bzip2
                     | Kind::Xz
+                    | Kind::Lzma
+                    | Kind::OtherArchive
                     | Kind::SevenZip
                     | Kind::Rar
                     | Kind::Cabinet
@@ -220,7 +232,7 @@ impl Look<'_, '_> {
     /// How a browser opens it, by its name, its declared type or what it holds. Mail programs run nothing in the text that they
     /// show.
     fn page(&self) -> Option<Page> {
-        let is_named = |endings: &[&str]| self.file.names.iter().any(|name| name.ends_in(endings));
+        let is_named = |endings: &[&str]| self.is_named(endings);
         let is_declared = |types: &[&str]| types.contains(&self.file.declared);
         let is_drawing = self.kind == Some(Kind::Svg) || is_named(&["svg"]) || is_declared(&["image/svg+xml"]);
         let is_html = matches!(self.kind, Some(Kind::Html | Kind::Svg))
@@ -330,6 +342,21 @@ fn look_at_inner(
     let file = File { location: &location, names: &names, declared: &inner.declared, content, role: inner.role };
     let look = Look { file: &file, kind: Kind::of(content), is_known: inner.content.is_some() };
     look.into(depth, budget, inspected);
+}
+
+/// `is_promised` by the name: there is nothing else to be found in it then.
+fn uuencoded_files(octets: &[u8], is_promised: bool, budget: &mut Budget) -> Contents<'static> {
+    let mut contents = Contents::default();
+    for file in uuencoded::files(octets) {
+        match budget.take_octets(file.octets.len()) {
+            Ok(()) => contents.file(file.name, file.octets),
+            Err(limit) => contents.exceeded(limit),
+        }
+    }
+    if is_promised && contents.inner.is_empty() {
+        contents.unopened("uuencode");
+    }
+    contents
 }
 
 fn zip_contents<'a>(octets: &'a [u8], budget: &mut Budget) -> Contents<'a> {

@@ -3,11 +3,13 @@
 
 mod archives;
 pub(crate) mod build;
+mod fields;
 mod honest;
 mod messages;
 mod office;
 mod pages;
 mod pdf;
+mod unopened;
 
 use super::{File, Inspected, Role, budget::Budget, inspect_file, name::FileName};
 
