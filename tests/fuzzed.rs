@@ -34,7 +34,7 @@ const NOW: u64 = 1_795_000_000;
 type Target = (&'static str, fn(&[u8]));
 
 /// Every target by the name of its folder of seeds.
-pub(crate) const TARGETS: [Target; 12] = [
+pub(crate) const TARGETS: [Target; 13] = [
     ("header_section", header_section),
     ("from_field", from_field),
     ("spf_record", spf_record),
@@ -47,6 +47,7 @@ pub(crate) const TARGETS: [Target; 12] = [
     ("archive", archive),
     ("ole", ole),
     ("pdf", pdf),
+    ("picture", picture),
 ];
 
 pub(crate) fn header_section(octets: &[u8]) {
@@ -188,6 +189,14 @@ pub(crate) fn ole(octets: &[u8]) {
 
 pub(crate) fn pdf(octets: &[u8]) {
     inspect_as("a.pdf", octets);
+}
+
+/// As a file, and its bits as the points of a picture.
+pub(crate) fn picture(octets: &[u8]) {
+    inspect_as("a.png", octets);
+    let rows = u8::try_from(octets.len() / 8).unwrap_or(u8::MAX);
+    let header = [b"BM\0\0\0\0\0\0\0\0", &[62, 0, 0, 0, 40, 0, 0, 0, 64, 0, 0, 0, rows, 0, 0, 0, 1, 0, 1][..]].concat();
+    inspect_as("a.bmp", &[&header[..], &[0; 25], &[0, 0, 0, 0, 255, 255, 255, 0], octets].concat());
 }
 
 fn inspect_as(name: &str, octets: &[u8]) {

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use gatepost_local::aws::s3::BUCKET;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt, copy},
     net::{TcpListener, TcpStream},
@@ -184,11 +184,16 @@ pub(crate) fn expect_granted(function: &str, recorder: &Recorder) {
 
 #[test]
 fn what_is_asked_is_read_from_the_requests_themselves() {
-    let of_table = "POST / HTTP/1.1\r\nX-Amz-Target: DynamoDB_20120810.TransactWriteItems\r\nContent-Length: 85\r\n\r\n\
-        {\"TransactItems\":[{\"Update\":{\"Key\":{\"pk\":{\"S\":\"a\"}}}},{\"Put\":{\"Item\":{\"pk\":{\"S\":\"b\"}}}}]}";
+    let update = json!({"TransactItems": [
+        {"Update": {"Key": {"pk": {"S": "a"}}}}, {"Put": {"Item": {"pk": {"S": "b"}}}},
+    ]});
+    let length = update.to_string().len();
+    let of_table = format!(
+        "POST / HTTP/1.1\r\nX-Amz-Target: DynamoDB_20120810.TransactWriteItems\r\nContent-Length: {length}\r\n\r\n{update}"
+    );
     let of_bucket = format!("PUT /{BUCKET}/rejected/m HTTP/1.1\r\nx-amz-copy-source: {BUCKET}/inbound/m\r\n\r\n");
     let listing = format!("GET /{BUCKET}?list-type=2&prefix=inbound%2F HTTP/1.1\r\nhost: x\r\n\r\n");
-    let said = [of_table, &of_bucket, &listing].concat();
+    let said = [of_table, of_bucket, listing].concat();
     let asked: Vec<_> = requests(said.as_bytes()).flat_map(|(head, body)| actions(head, body)).collect();
     let asked: Vec<_> = asked.iter().map(|asked| (asked.action.as_str(), asked.of.as_str())).collect();
     let expected = [

@@ -121,6 +121,13 @@ fn an_error_is_a_type_and_not_a_text() {
 }
 
 #[test]
+fn a_log_tells_the_causes_of_an_error_and_not_only_its_own_words() {
+    let files = product();
+    let shortened = files.iter().flat_map(|file| lines_with(file, &file.text, "cause = %error"));
+    none(&shortened.collect::<Vec<_>>());
+}
+
+#[test]
 fn the_readme_names_every_reason_code() {
     let readme = read("README.md");
     let missing =

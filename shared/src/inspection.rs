@@ -17,6 +17,7 @@ pub const FINDING_CODES: &[(&str, &str)] = &[
     ("blanks_in_file_name", "so many blanks stand in the file name that its extension is out of sight"),
     ("virus_test_file", "the attachment is the test file of virus scanners (EICAR)"),
     ("archive_limit_exceeded", "the file unpacks to more, or deeper, than is looked at"),
+    ("picture_limit_exceeded", "a picture is larger, or has more, than is looked at for codes"),
     ("ambiguous_archive", "programs see different files in the archive"),
     ("encrypted_archive", "the archive needs a password and cannot be inspected"),
     ("archive_not_opened", "the archive is packed in a way that is not opened here"),

@@ -158,7 +158,10 @@ async fn a_client_is_known_by_the_subject_of_its_certificate() {
     let register = CallerRegister { table: table::client(&account.stack.dynamodb) };
     let subject = certificate.ids().pop().filter(|id| id.starts_with("subject:")).expect("it has one");
     let mut event = event("validate.json");
-    event["requestContext"]["authentication"] = json!({"clientCert": {"clientCertPem": CERTIFICATE}});
+    event["requestContext"]["authentication"] = json!({"clientCert": {
+        "clientCertPem": CERTIFICATE, "subjectDN": "CN=shop", "issuerDN": "CN=ca", "serialNumber": "7",
+        "validity": {"notBefore": "Nov 26 00:00:00 2026 GMT", "notAfter": "Nov 26 00:00:00 2027 GMT"},
+    }});
     event["headers"].as_object_mut().expect("fields").remove("x-api-key");
     assert_eq!(http(&account.start("validate").await.answer(&event).await).0, 401);
     register.set(&subject, &Grant::default()).await.expect("stored");

@@ -3,6 +3,7 @@
 use super::{
     evidence::{Entry, Found},
     load::Sent,
+    memory::Sample,
 };
 
 pub(super) type Breach = Box<dyn Fn(&Sent, &mut Found)>;
@@ -80,7 +81,8 @@ fn of_all_together() -> Vec<(Breach, &'static str)> {
         ),
         (
             Box::new(|_, found| {
-                found.memory.iter_mut().for_each(|it| it.samples = (0..90).map(|n| n * 1_000).collect());
+                let growing = |n: u64| Sample { resident_kb: n * 1_000, answered: 100 };
+                found.memory.iter_mut().for_each(|it| it.samples = (0..90).map(growing).collect());
             }),
             "memory is flat",
         ),

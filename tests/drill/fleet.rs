@@ -2,6 +2,7 @@
 //! and a new one for one that died.
 
 use std::{
+    collections::BTreeMap,
     sync::{
         Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
@@ -37,6 +38,8 @@ pub(crate) struct Fleet {
     /// All that were ever started, for their logs, the oldest first.
     started: Mutex<Vec<Arc<Function>>>,
     dead: Mutex<Vec<u32>>,
+    /// Invocations that an instance answered, by its process.
+    answered: Mutex<BTreeMap<u32, usize>>,
     killed: AtomicUsize,
 }
 
@@ -59,6 +62,7 @@ impl Fleet {
             idle: Mutex::default(),
             started: Mutex::default(),
             dead: Mutex::default(),
+            answered: Mutex::default(),
             killed: AtomicUsize::new(0),
         })
     }
@@ -81,6 +85,10 @@ impl Fleet {
         };
         if self.deployed.extensions == Extensions::Served {
             instance.may_be_frozen().await;
+        }
+        if let Invoked::Answer(_) = &invoked {
+            let mut answered = self.answered.lock().expect("nobody panics with it");
+            *answered.entry(instance.process_id()).or_default() += 1;
         }
         self.idle.lock().expect("nobody panics with it").push(instance);
         drop(seat);
@@ -117,6 +125,10 @@ impl Fleet {
             dice.pick(others).kill();
             self.killed.fetch_add(1, Ordering::Relaxed);
         }
+    }
+
+    pub(crate) fn answered_by(&self, process_id: u32) -> usize {
+        self.answered.lock().expect("nobody panics with it").get(&process_id).copied().unwrap_or_default()
     }
 
     pub(crate) fn killed(&self) -> usize {

@@ -2,6 +2,7 @@
 //! hold when it is over. `tests/drill/README.md` says what is covered and what is not.
 
 mod breaches;
+mod calm;
 mod evidence;
 mod fleet;
 mod invariants;
@@ -19,7 +20,7 @@ use std::{io::IsTerminal, sync::Arc, time::Duration};
 
 use tokio::time::{Instant, sleep};
 
-use self::{evidence::Found, load::Sent, plan::Episode, report::Report, site::Site};
+use self::{load::Sent, plan::Episode, report::Report, site::Site};
 
 /// Long enough for every kind of fault to come more than once.
 const DRILL: Duration = Duration::from_secs(600);
@@ -33,13 +34,7 @@ const MOST_ROUNDS: usize = 20;
 /// What is to be seen of the storm itself before its end.
 const SAID_EVERY: Duration = Duration::from_secs(5);
 
-struct Drilled {
-    sent: Arc<Sent>,
-    found: Found,
-    report: Report,
-}
-
-async fn drill(name: &str, seed: u64, storm: Duration) -> Drilled {
+async fn drill(name: &str, seed: u64, storm: Duration) -> Report {
     let site = Arc::new(Site::open(name).await);
     let (episodes, sent) = (plan::plan(seed, storm), Arc::new(load::letters(seed, storm)));
     let started = Instant::now();
@@ -56,7 +51,7 @@ async fn drill(name: &str, seed: u64, storm: Duration) -> Drilled {
     site.validate.end().await;
     let found = evidence::collect(&site, memory).await;
     let invariants = invariants::check(&sent, &found);
-    let report = Report {
+    Report {
         seed,
         storm,
         episodes,
@@ -67,8 +62,7 @@ async fn drill(name: &str, seed: u64, storm: Duration) -> Drilled {
         rounds,
         memory: report::memory(&found),
         invariants,
-    };
-    Drilled { sent, found, report }
+    }
 }
 
 /// A line on a terminal, and elsewhere a line now and then.
@@ -103,28 +97,17 @@ fn any_seed() -> u64 {
 async fn the_drill() {
     let seed = told_by_environment("DRILL_SEED").unwrap_or_else(any_seed);
     let storm = told_by_environment("DRILL_SECONDS").map_or(DRILL, Duration::from_secs);
-    let drilled = drill("drill", seed, storm).await;
-    println!("{}", drilled.report);
-    assert!(!drilled.report.is_broken(), "repeat it with DRILL_SEED={seed} DRILL_SECONDS={}", storm.as_secs());
+    let report = drill("drill", seed, storm).await;
+    println!("{report}");
+    assert!(!report.is_broken(), "repeat it with DRILL_SEED={seed} DRILL_SECONDS={}", storm.as_secs());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "a person runs it, until long drills have held often enough"]
-async fn a_drill_of_twenty_seconds_breaks_nothing_and_a_breach_would_be_seen() {
-    let Drilled { sent, found, report } = drill("short-drill", 20_261_126, Duration::from_secs(20)).await;
+#[ignore = "takes a minute, and a person looks at it"]
+async fn a_drill_of_twenty_seconds_breaks_nothing() {
+    let report = drill("short-drill", 20_261_126, Duration::from_secs(20)).await;
     assert!(!report.is_broken(), "{report}");
     // Whether a process is met in its short life, or SNS in a call, is chance; what every message needs is struck.
     let is_struck = report.struck.iter().take(3).all(|(_, times)| 0 < *times);
     assert!(is_struck, "a storm that struck nothing shows nothing: {report}");
-    let (breaches, all) = (breaches::all(&sent), invariants::check(&sent, &found).len());
-    assert_eq!(breaches.len(), all, "each invariant is seen to break");
-    for (breach, broken) in breaches {
-        let (noted, mut tampered) = (sent.noted(), found.clone());
-        breach(&sent, &mut tampered);
-        let invariants = invariants::check(&sent, &tampered);
-        sent.note(|tampered| *tampered = noted);
-        let found_broken = invariants.iter().filter(|invariant| !invariant.breaches.is_empty());
-        let names: Vec<_> = found_broken.map(|invariant| invariant.name).collect();
-        assert!(names.contains(&broken), "{broken}: {names:?}");
-    }
 }

@@ -8,7 +8,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 seconds=${1:-120}
-targets=${2:-header_section from_field spf_record tag_list trust_boundary message bearer_token mime_walk links archive ole pdf}
+targets=${2:-header_section from_field spf_record tag_list trust_boundary message bearer_token mime_walk links archive ole pdf picture}
 for target in $targets; do
     mkdir -p "corpus/$target"
     echo "== $target"

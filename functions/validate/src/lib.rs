@@ -3,6 +3,7 @@
 
 mod answer;
 mod caller;
+mod counting;
 mod failures;
 mod gate;
 mod openapi;

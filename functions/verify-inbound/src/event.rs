@@ -262,10 +262,18 @@ mod tests {
             ("a/b", false),
             ("a b", false),
             ("a\n", false),
+            ("a.report.json", false),
+            ("a!b", false),
             ("ä", false),
         ] {
             assert_eq!(MessageId::parse(text).ok().map(|id| id.to_string()), accepted.then(|| text.to_owned()));
         }
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_not_quoted() {
+        let refused = Inbound::parse(json!({"sweep": "ann@receiver.example"})).expect_err("no sweep");
+        assert!(!refused.to_string().contains("ann@"), "{refused}");
     }
 
     #[test]

@@ -58,6 +58,7 @@ pub const FINDING_CODES: &[(&str, &str)] = &[
     ("link_shortener", "a shortened link hides where it leads"),
     ("link_redirector", "a link leads through a well-known site to another one"),
     ("link_open_hosting", "a link leads to a page that anybody can put under a well-known name"),
+    ("qr_code_link", "a code in a picture leads where nothing else in the message does"),
     ("link_unknown_top_level", "a link leads to a top-level domain that does not exist"),
     ("link_limit_exceeded", "more links, or attributes of a tag, than are looked at"),
 ];

@@ -1,5 +1,7 @@
-//! Archives that stand behind another file's header: programs open them by their name, and look for them in the file.
+//! Files that stand behind something else: archives behind another file's header, which programs open by their name, and files
+//! in a text.
 
+use gatepost::content::uuencoded;
 use memchr::memmem;
 
 use super::{Look, budget::Budget, contents::Contents, kind::Kind, rar, seven_zip, zip, zip_contents};
@@ -31,4 +33,19 @@ impl<'a> Look<'_, 'a> {
             contents.append(rar::read(archive, budget));
         }
     }
+}
+
+/// `is_promised` by the name: there is nothing else to be found in it then.
+pub(super) fn uuencoded_files(octets: &[u8], is_promised: bool, budget: &mut Budget) -> Contents<'static> {
+    let mut contents = Contents::default();
+    for file in uuencoded::files(octets) {
+        match budget.take_octets(file.octets.len()) {
+            Ok(()) => contents.file(file.name, file.octets),
+            Err(limit) => contents.exceeded(limit),
+        }
+    }
+    if is_promised && contents.inner.is_empty() {
+        contents.unopened("uuencode");
+    }
+    contents
 }

@@ -21,6 +21,18 @@ pub const RATIO_COUNTS_FROM: u64 = 10 << 20;
 /// Octets of streams that are only measured, packed and unpacked, and of which nothing is kept.
 pub const MAX_MEASURED_OCTETS: u64 = 400 << 20;
 
+/// Octets of a file that are looked at again, because other places in it refer to them.
+pub const MAX_REREAD_OCTETS: u64 = 32 << 20;
+
+/// Points of one picture.
+pub const MAX_PICTURE: usize = 16 << 20;
+
+/// Points of all pictures of a message.
+pub const MAX_PICTURES: usize = 40 << 20;
+
+/// What a picture counts for at least.
+const LEAST_PICTURE: usize = 10_000;
+
 /// Octets that are unpacked at once.
 const PIECE: usize = 64 * 1024;
 
@@ -38,6 +50,14 @@ pub enum Limit {
     Entities,
     /// Of a packed file.
     Streams,
+    /// What refers to it is read again and again.
+    Rereading,
+    /// Of one picture.
+    Picture,
+    /// Of all pictures.
+    Pictures,
+    /// Of what looks like codes in one picture.
+    Codes,
 }
 
 impl fmt::Display for Limit {
@@ -50,6 +70,12 @@ impl fmt::Display for Limit {
             Self::Ratio => write!(f, "unpacks to more than {MAX_RATIO} times its size"),
             Self::Streams => write!(f, "is packed in more streams than are looked at"),
             Self::Entities => write!(f, "declares more entities, or deeper ones, than are looked at"),
+            Self::Rereading => {
+                write!(f, "refers to the same again and again, by more than {} MB", MAX_REREAD_OCTETS >> 20)
+            }
+            Self::Picture => write!(f, "has more than {} million points", MAX_PICTURE >> 20),
+            Self::Pictures => write!(f, "and those before it have more than {} million points", MAX_PICTURES >> 20),
+            Self::Codes => write!(f, "has more that looks like codes than is looked at"),
             Self::Objects => write!(f, "has more objects than are looked at"),
         }
     }
@@ -61,11 +87,21 @@ pub struct Budget {
     octets_left: u64,
     measured_left: u64,
     entries_left: usize,
+    points_left: usize,
+    picture_octets_left: u64,
+    reread_left: u64,
 }
 
 impl Default for Budget {
     fn default() -> Self {
-        Self { octets_left: MAX_UNPACKED_OCTETS, measured_left: MAX_MEASURED_OCTETS, entries_left: MAX_ENTRIES }
+        Self {
+            octets_left: MAX_UNPACKED_OCTETS,
+            measured_left: MAX_MEASURED_OCTETS,
+            entries_left: MAX_ENTRIES,
+            points_left: MAX_PICTURES,
+            picture_octets_left: MAX_UNPACKED_OCTETS,
+            reread_left: MAX_REREAD_OCTETS,
+        }
     }
 }
 
@@ -76,6 +112,36 @@ impl Budget {
     /// [`Limit::Entries`].
     pub fn take_entry(&mut self) -> Result<(), Limit> {
         self.entries_left = self.entries_left.checked_sub(1).ok_or(Limit::Entries)?;
+        Ok(())
+    }
+
+    /// Counts one picture, before it is unpacked.
+    ///
+    /// # Errors
+    /// [`Limit::Picture`] or [`Limit::Pictures`].
+    pub fn take_picture(&mut self, width: usize, height: usize) -> Result<(), Limit> {
+        let points = width.checked_mul(height).filter(|points| *points <= MAX_PICTURE).ok_or(Limit::Picture)?;
+        self.points_left = self.points_left.checked_sub(points.max(LEAST_PICTURE)).ok_or(Limit::Pictures)?;
+        Ok(())
+    }
+
+    /// Unpacks a picture of a document, whose octets count by themselves: photographs make no bomb, and are let go of one by one.
+    ///
+    /// # Errors
+    /// Those of `unpack`.
+    pub fn of_picture<T>(&mut self, unpack: impl FnOnce(&mut Self) -> Result<T, Limit>) -> Result<T, Limit> {
+        std::mem::swap(&mut self.octets_left, &mut self.picture_octets_left);
+        let unpacked = unpack(self);
+        std::mem::swap(&mut self.octets_left, &mut self.picture_octets_left);
+        unpacked
+    }
+
+    /// Counts octets that are looked at because something refers to them: many may refer to the same.
+    ///
+    /// # Errors
+    /// [`Limit::Rereading`].
+    pub fn take_reread(&mut self, octets: usize) -> Result<(), Limit> {
+        self.reread_left = self.reread_left.checked_sub(octets as u64).ok_or(Limit::Rereading)?;
         Ok(())
     }
 

@@ -14,6 +14,7 @@ mod office;
 mod one_note;
 mod other_archive;
 mod pdf;
+mod picture;
 mod playlist;
 mod rar;
 mod seven_zip;
@@ -24,7 +25,7 @@ mod tnef;
 mod web;
 mod zip;
 
-use gatepost::content::{link::Link, uuencoded};
+use gatepost::content::link::{Link, Place};
 use gatepost::finding::{Finding, Severity};
 
 use self::{
@@ -32,6 +33,7 @@ use self::{
     contents::{Contents, Inner},
     kind::{Danger, Kind},
     name::{FileName, claimed_by_type},
+    picture::Format,
     web::Page,
     zip::Archive,
 };
@@ -113,7 +115,11 @@ impl Look<'_, '_> {
                 inspected.findings.push(Finding::new("type_mismatch", Severity::Review, detail).at(location));
             }
         }
-        let placed = |link| FileLink { link, location: location.to_owned() };
+        let placed = |link: Link| {
+            let location =
+                if link.place == Place::Code { format!("{location} (QR code)") } else { location.to_owned() };
+            FileLink { link, location }
+        };
         inspected.links.extend(contents.links.into_iter().map(placed));
         for (number, inner) in (1..).zip(contents.inner) {
             look_at_inner(&inner, number, location, depth + 1, budget, inspected);
@@ -144,7 +150,11 @@ impl Look<'_, '_> {
         self.archive_behind(budget, &mut contents);
         // A browser opens a file by its name, whatever it holds.
         if let Some(page) = self.page() {
-            page.read(self.file.content, &mut contents);
+            page.read(self.file.content, budget, &mut contents);
+        } else if self.is_page_of_letter() {
+            web::codes_of_letter(self.file.content, budget, &mut contents);
+        } else if self.kind.is_none() {
+            picture::look_at_text(self.file.content, budget, &mut contents);
         }
         contents.weigh_unopened();
         contents
@@ -171,12 +181,13 @@ impl Look<'_, '_> {
             Some(Kind::Tnef) => tnef::read(octets, budget),
             Some(Kind::SignedMessage) => signed::read(octets, &self.name(), budget),
             Some(Kind::EncryptedMessage) => signed::encrypted(),
+            Some(Kind::Image) | None if let Some(format) = Format::of(octets) => picture::read(format, octets, budget),
             Some(Kind::Message) if self.is_mail() => message::read(octets, budget),
             None if office::flat::is_document(octets) => office::flat::read(octets),
             None | Some(Kind::Html) if self.is_table() => table::read(octets),
             None if self.is_named(playlist::EXTENSIONS) => playlist::read(octets),
             None if self.file.role == Role::Attachment => {
-                uuencoded_files(octets, self.is_named(&["uu", "uue"]), budget)
+                behind::uuencoded_files(octets, self.is_named(&["uu", "uue"]), budget)
             }
             _ => Contents::default(),
         }
@@ -184,6 +195,10 @@ impl Look<'_, '_> {
 
     fn is_named(&self, endings: &[&str]) -> bool {
         self.file.names.iter().any(|name| name.ends_in(endings))
+    }
+
+    fn is_page_of_letter(&self) -> bool {
+        self.file.role == Role::Body && (self.kind == Some(Kind::Html) || self.file.declared == "text/html")
     }
 
     fn name(&self) -> String {
@@ -342,21 +357,6 @@ fn look_at_inner(
     let file = File { location: &location, names: &names, declared: &inner.declared, content, role: inner.role };
     let look = Look { file: &file, kind: Kind::of(content), is_known: inner.content.is_some() };
     look.into(depth, budget, inspected);
-}
-
-/// `is_promised` by the name: there is nothing else to be found in it then.
-fn uuencoded_files(octets: &[u8], is_promised: bool, budget: &mut Budget) -> Contents<'static> {
-    let mut contents = Contents::default();
-    for file in uuencoded::files(octets) {
-        match budget.take_octets(file.octets.len()) {
-            Ok(()) => contents.file(file.name, file.octets),
-            Err(limit) => contents.exceeded(limit),
-        }
-    }
-    if is_promised && contents.inner.is_empty() {
-        contents.unopened("uuencode");
-    }
-    contents
 }
 
 fn zip_contents<'a>(octets: &'a [u8], budget: &mut Budget) -> Contents<'a> {

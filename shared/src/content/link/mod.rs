@@ -1,5 +1,6 @@
 //! Links: where they stand, what they show, where they lead. Nothing is ever fetched.
 
+mod code;
 mod html;
 mod judgement;
 mod rewriter;
@@ -10,6 +11,7 @@ mod target;
 mod text;
 
 pub use self::{
+    code::links_of_code,
     html::{links_of_html, links_of_markup},
     judgement::{Judgement, Linked, judge},
     target::{Address, Target},
@@ -56,6 +58,8 @@ pub enum Place {
     Calendar,
     /// In an attached file.
     File,
+    /// In a code (QR) of a picture, which a reader holds a telephone before.
+    Code,
     /// Shown within the message by programs that allow it.
     Frame,
     /// Where a form sends what is typed into it.

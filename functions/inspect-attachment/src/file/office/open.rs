@@ -20,6 +20,7 @@ use crate::file::{
     markup::{Piece, pieces},
     name::FileName,
     octets::{slice, text_of, u16_at, usize_at, utf16_text},
+    picture::{self, Format},
     zip::{Archive, Entry, Unpacked},
 };
 
@@ -92,15 +93,19 @@ fn read_part<'a>(
     contents: &mut Contents<'a>,
 ) -> Result<(), Limit> {
     let is_hidden = !is_read(path) && uses.is_empty();
-    if is_hidden && !is_dangerous(&archive.head(entry)) {
+    let head = if is_hidden { archive.head(entry) } else { Vec::new() };
+    if is_hidden && !is_dangerous(&head) {
         deceptive_name(entry, contents);
         // What the directory states is enough here: Office refuses a part that unpacks to something else.
         let (packed, unpacked) = (entry.packed_size as u64, entry.unpacked_size as u64);
-        return match extension(path) {
-            _ if is_excessive(packed, unpacked) => Err(Limit::Ratio),
-            "xml" if path.contains("sheets/") => formulas(archive, entry, budget, contents),
-            _ => Ok(()),
-        };
+        if is_excessive(packed, unpacked) {
+            return Err(Limit::Ratio);
+        }
+        if let Some(format) = Format::of(&head) {
+            read_picture(format, archive, entry, budget, contents);
+        }
+        let is_sheet = extension(path) == "xml" && path.contains("sheets/");
+        return if is_sheet { formulas(archive, entry, budget, contents) } else { Ok(()) };
     }
     let Some(octets) = unpacked(archive, entry, budget, contents)? else { return Ok(()) };
     for found in uses.iter().copied().chain(use_by_path(path)) {
@@ -138,6 +143,20 @@ fn formulas<'a>(
     })?;
     formula::judge_all(&String::from_utf8_lossy(&text), contents);
     Ok(())
+}
+
+fn read_picture(
+    format: Format,
+    archive: &Archive<'_>,
+    entry: &Entry<'_>,
+    budget: &mut Budget,
+    contents: &mut Contents<'_>,
+) {
+    match budget.of_picture(|budget| archive.unpack(entry, budget)) {
+        Ok(Unpacked::Octets(octets)) => contents.append(picture::read(format, &octets, budget)),
+        Ok(Unpacked::Encrypted | Unpacked::Unknown(_) | Unpacked::Missing) => {}
+        Err(limit) => picture::unread(limit, contents),
+    }
 }
 
 /// A compound file may be a project of macros or an object, whatever refers to it, and no document has programs.

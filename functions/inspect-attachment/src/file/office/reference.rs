@@ -77,7 +77,7 @@ fn judge(element: &str, address: &str, contents: &mut Contents<'_>) {
         Target::Runs => remote(contents, "a link or an event of the document runs something"),
         _ if loads_content => remote(contents, "the document loads an object from elsewhere when it is opened"),
         Target::Share if loads_picture => {
-            remote(contents, "the document loads a picture from another's share when it is opened")
+            remote(contents, "the document loads a picture from another's share when it is opened");
         }
         _ => {}
     }

@@ -1,6 +1,9 @@
 //! Actions of a PDF file (ISO 32000-2 §12.6): who refers to them, and so when they happen.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    rc::Rc,
+};
 
 use gatepost::finding::Severity;
 
@@ -9,7 +12,10 @@ use super::{
     objects::{Dictionary, Value},
     print::only_prints,
 };
-use crate::file::contents::Contents;
+use crate::file::{
+    budget::{Budget, Limit},
+    contents::Contents,
+};
 
 /// Keys of additional actions that follow a click or what is typed (§12.6.3): the others happen by themselves.
 pub(super) const IS_ASKED_FOR: [&[u8]; 7] = [b"D", b"U", b"X", b"Bl", b"K", b"F", b"V"];
@@ -45,7 +51,7 @@ pub(super) struct Actions {
     /// Actions that lead to an address, or to another one that does.
     leaving: HashSet<u32>,
     /// Names of embedded files by the object that holds the file.
-    pub(super) embedded: HashMap<u32, Vec<String>>,
+    pub(super) embedded: HashMap<u32, Rc<[String]>>,
     /// Streams of forms in XFA.
     pub(super) forms: HashSet<u32>,
     /// Which action is followed by which.
@@ -54,16 +60,18 @@ pub(super) struct Actions {
 }
 
 impl Actions {
-    pub(super) fn of(file: &File<'_>) -> Self {
+    /// # Errors
+    /// [`Limit::Rereading`].
+    pub(super) fn of(file: &File<'_>, budget: &mut Budget) -> Result<Self, Limit> {
         let mut actions = Self::default();
         for object in &file.objects {
-            actions.note(&object.value, file, 0);
+            actions.note(&object.value, file, 0, budget)?;
             actions.note_action(object.number, &object.value);
         }
         actions.by_fields = reached(&actions.by_fields, &actions.next);
         actions.by_others = reached(&actions.by_others, &actions.next);
         actions.leaving = reached(&actions.leaving, &actions.before);
-        actions
+        Ok(actions)
     }
 
     pub(super) fn trigger(&self, number: u32) -> Trigger {
@@ -72,17 +80,27 @@ impl Actions {
     }
 
     /// Whether an action, or one that follows it, leads to an address.
-    pub(super) fn leaves(&self, action: &Value<'_>, nesting: usize) -> bool {
-        match action {
-            _ if MAX_NESTING < nesting => false,
-            Value::Reference(number) => self.leaving.contains(number),
+    ///
+    /// # Errors
+    /// [`Limit::Rereading`].
+    pub(super) fn leaves(&self, action: &Value<'_>, nesting: usize, budget: &mut Budget) -> Result<bool, Limit> {
+        budget.take_reread(1 + entries(action))?;
+        let following: Vec<&Value<'_>> = match action {
+            _ if MAX_NESTING < nesting => return Ok(false),
+            Value::Reference(number) => return Ok(self.leaving.contains(number)),
+            Value::Dictionary(action) if is_leaving(action) => return Ok(true),
             Value::Dictionary(action) => {
-                is_leaving(action)
-                    || action.0.iter().any(|(key, next)| key.as_ref() == b"Next" && self.leaves(next, nesting + 1))
+                action.0.iter().filter(|(key, _)| key.as_ref() == b"Next").map(|(_, next)| next).collect()
             }
-            Value::Array(actions) => actions.iter().any(|action| self.leaves(action, nesting + 1)),
-            _ => false,
+            Value::Array(actions) => actions.iter().collect(),
+            _ => return Ok(false),
+        };
+        for next in following {
+            if self.leaves(next, nesting + 1, budget)? {
+                return Ok(true);
+            }
         }
+        Ok(false)
     }
 
     fn note_action(&mut self, number: u32, value: &Value<'_>) {
@@ -108,22 +126,23 @@ impl Actions {
     }
 
     /// Recursive, and [`MAX_NESTING`] ends it.
-    fn note(&mut self, value: &Value<'_>, file: &File<'_>, nesting: usize) {
+    fn note(&mut self, value: &Value<'_>, file: &File<'_>, nesting: usize, budget: &mut Budget) -> Result<(), Limit> {
         match value {
-            _ if MAX_NESTING < nesting => {}
-            Value::Array(values) => values.iter().for_each(|inner| self.note(inner, file, nesting + 1)),
+            _ if MAX_NESTING < nesting => Ok(()),
+            Value::Array(values) => values.iter().try_for_each(|inner| self.note(inner, file, nesting + 1, budget)),
             Value::Dictionary(dictionary) => {
                 let is_field = is_field(dictionary);
-                for (key, value) in &dictionary.0 {
-                    self.note_key(key, value, dictionary, is_field, file);
-                    self.note(value, file, nesting + 1);
-                }
+                dictionary.0.iter().try_for_each(|(key, value)| {
+                    self.note_key(key, value, is_field);
+                    self.note_file(key, value, dictionary, file, budget)?;
+                    self.note(value, file, nesting + 1, budget)
+                })
             }
-            _ => {}
+            _ => Ok(()),
         }
     }
 
-    fn note_key(&mut self, key: &[u8], value: &Value<'_>, holder: &Dictionary<'_>, is_field: bool, file: &File<'_>) {
+    fn note_key(&mut self, key: &[u8], value: &Value<'_>, is_field: bool) {
         match (key, value) {
             (b"A", Value::Reference(number)) if is_field => drop(self.by_fields.insert(*number)),
             (b"AA", Value::Reference(number)) if is_field => drop(self.by_fields.insert(*number)),
@@ -136,28 +155,54 @@ impl Actions {
             }
             (b"AA", Value::Reference(number)) => drop(self.by_others.insert(*number)),
             (b"OpenAction" | b"Names" | b"JavaScript", _) => self.by_others.extend(within(value, 0)),
-            (b"EF" | b"RF", _) => {
-                let names = file_names(holder);
-                self.embedded.extend(file.held_by(value).into_iter().map(|number| (number, names.clone())));
-            }
-            (b"XFA", _) => self.forms.extend(file.held_by(value)),
             _ => {}
         }
+    }
+
+    /// Many keys may stand beside the same names, and refer to the same list of files.
+    fn note_file(
+        &mut self,
+        key: &[u8],
+        value: &Value<'_>,
+        holder: &Dictionary<'_>,
+        file: &File<'_>,
+        budget: &mut Budget,
+    ) -> Result<(), Limit> {
+        match key {
+            b"EF" | b"RF" => {
+                let names: Rc<[String]> = file_names(holder).into();
+                budget.take_reread(holder.0.len() + names.iter().map(String::len).sum::<usize>())?;
+                let numbers = file.held_by(value, budget)?;
+                self.embedded.extend(numbers.into_iter().map(|number| (number, Rc::clone(&names))));
+            }
+            b"XFA" => self.forms.extend(file.held_by(value, budget)?),
+            _ => {}
+        }
+        Ok(())
     }
 }
 
 impl File<'_> {
     /// References in a dictionary or an array, or in one that is referred to, and that reference itself.
-    fn held_by(&self, value: &Value<'_>) -> Vec<u32> {
+    fn held_by(&self, value: &Value<'_>, budget: &mut Budget) -> Result<Vec<u32>, Limit> {
         let mut numbers = within(value, 0);
         if let Value::Reference(number) = value {
-            numbers.extend(
-                self.versions(*number)
-                    .filter(|object| object.stream.is_none())
-                    .flat_map(|object| within(&object.value, 0)),
-            );
+            for object in self.versions(*number).filter(|object| object.stream.is_none()) {
+                let before = numbers.len();
+                numbers.extend(within(&object.value, 0));
+                budget.take_reread(1 + entries(&object.value) + numbers.len() - before)?;
+            }
         }
-        numbers
+        Ok(numbers)
+    }
+}
+
+/// What a value holds itself, references or not.
+fn entries(value: &Value<'_>) -> usize {
+    match value {
+        Value::Dictionary(dictionary) => dictionary.0.len(),
+        Value::Array(values) => values.len(),
+        _ => 0,
     }
 }
 

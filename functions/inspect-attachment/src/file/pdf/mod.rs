@@ -4,10 +4,11 @@ mod actions;
 mod form;
 mod objects;
 mod parser;
+mod picture_object;
 mod print;
 mod streams;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use gatepost::finding::Severity;
 
@@ -20,6 +21,7 @@ use super::{
     budget::{Budget, Limit},
     contents::{Contents, Inner},
     kind::Kind,
+    picture,
 };
 
 /// Values within values that are followed when judging.
@@ -58,7 +60,7 @@ fn read_file(octets: &[u8], budget: &mut Budget, contents: &mut Contents<'static
         all.extend(packed);
     }
     let file = File::of(all)?;
-    let actions = Actions::of(&file);
+    let actions = Actions::of(&file, budget)?;
     file.judge(&actions, budget, contents)?;
     if is_cut { Err(Limit::Objects) } else { file.streams(&actions, budget, contents) }
 }
@@ -126,11 +128,17 @@ impl<'a> File<'a> {
 
     fn unpack(&self, dictionary: &Dictionary<'a>, stream: Stream<'a>, budget: &mut Budget) -> Result<Vec<u8>, Limit> {
         let packed = self.packed(dictionary, stream, budget)?;
-        Packing::of(dictionary, &|value| self.resolve(value)).unpack(packed, budget)
+        self.packing(dictionary, budget)?.unpack(packed, budget)
+    }
+
+    fn packing<'s>(&'s self, dictionary: &'s Dictionary<'a>, budget: &mut Budget) -> Result<Packing<'s>, Limit> {
+        let resolve = |value| self.resolve(value);
+        budget.take_reread(Packing::weight(dictionary, &resolve))?;
+        Ok(Packing::of(dictionary, &resolve))
     }
 
     fn judge(&self, actions: &Actions, budget: &mut Budget, contents: &mut Contents<'static>) -> Result<(), Limit> {
-        let mut judge = Judge { file: self, actions, budget, contents };
+        let mut judge = Judge { file: self, actions, budget, contents, addresses: HashSet::new() };
         self.objects.iter().try_for_each(|object| judge.value(&object.value, actions.trigger(object.number), 0))
     }
 
@@ -144,15 +152,33 @@ impl<'a> File<'a> {
         }
     }
 
+    /// What a stream unpacks to, or a text holds.
+    fn octets_of(&self, object: &Object<'a>, budget: &mut Budget) -> Result<Vec<u8>, Limit> {
+        if let Some((dictionary, stream)) = stream_of(object) {
+            return self.unpack(dictionary, stream, budget);
+        }
+        let Some(Value::Text(text)) = self.resolve(&object.value) else { return Ok(Vec::new()) };
+        budget.take_reread(text.len())?;
+        Ok(text.clone())
+    }
+
     fn text_of(&self, object: &Object<'a>, budget: &mut Budget) -> Result<String, Limit> {
         if let Some((dictionary, stream)) = stream_of(object) {
             return Ok(text_string(&self.unpack(dictionary, stream, budget)?));
         }
-        Ok(match self.resolve(&object.value) {
-            Some(Value::Text(text)) => text_string(text),
-            Some(Value::Dictionary(file)) => file_names(file).into_iter().next().unwrap_or_default(),
+        let text = match self.resolve(&object.value) {
+            Some(Value::Text(text)) => {
+                budget.take_reread(text.len())?;
+                text_string(text)
+            }
+            Some(Value::Dictionary(file)) => {
+                budget.take_reread(file.0.len())?;
+                file_names(file).into_iter().next().unwrap_or_default()
+            }
             _ => String::new(),
-        })
+        };
+        budget.take_reread(1 + text.len())?;
+        Ok(text)
     }
 
     /// Embedded files are files of their own, and so is what only looks like one; of the others only the size matters, and that
@@ -160,6 +186,11 @@ impl<'a> File<'a> {
     fn streams(&self, actions: &Actions, budget: &mut Budget, contents: &mut Contents<'static>) -> Result<(), Limit> {
         for object in &self.objects {
             let Some((dictionary, stream)) = stream_of(object) else { continue };
+            if dictionary.is(b"Subtype", b"Image")
+                && let Err(limit) = self.picture(dictionary, stream, budget, contents)
+            {
+                picture::unread(limit, contents);
+            }
             if actions.forms.contains(&object.number) {
                 form::judge(&text_string(&self.unpack(dictionary, stream, budget)?), contents);
             }
@@ -167,7 +198,7 @@ impl<'a> File<'a> {
             if names.is_some() || dictionary.is(b"Type", b"EmbeddedFile") || self.carries(object, budget)? {
                 budget.take_entry()?;
                 let content = self.unpack(dictionary, stream, budget)?;
-                let names = names.cloned().unwrap_or_else(|| vec![String::new()]);
+                let names = names.map_or_else(|| vec![String::new()], |names| names.to_vec());
                 contents.inner.push(Inner::new(names, content));
             }
         }
@@ -180,7 +211,7 @@ impl<'a> File<'a> {
         if dictionary.is(b"Subtype", b"Image") || is_object_stream(dictionary) {
             return Ok(false);
         }
-        let head = Packing::of(dictionary, &|value| self.resolve(value)).measure(stream.octets, budget)?;
+        let head = self.packing(dictionary, budget)?.measure(stream.octets, budget)?;
         let archives = [Kind::Zip, Kind::SevenZip, Kind::Rar, Kind::OleDocument].map(Some);
         let kind = Kind::of(&head);
         Ok(archives.contains(&kind) || kind.is_some_and(|kind| kind.danger().is_some()))
@@ -193,6 +224,8 @@ struct Judge<'j, 'a> {
     actions: &'j Actions,
     budget: &'j mut Budget,
     contents: &'j mut Contents<'static>,
+    /// Objects whose addresses are known, and whether as such.
+    addresses: HashSet<(bool, u32)>,
 }
 
 impl<'a> Judge<'_, 'a> {
@@ -232,8 +265,8 @@ impl<'a> Judge<'_, 'a> {
                 }
                 b"F" if is_remote => self.share(value)?,
                 b"URI" | b"F" => self.addresses(key, value)?,
-                b"OpenAction" => self.opening(value),
-                b"AA" => self.additional(value),
+                b"OpenAction" => self.opening(value)?,
+                b"AA" => self.additional(value)?,
                 b"Encrypt" if !matches!(value, Value::Other) => {
                     let detail = "the PDF file is encrypted, so that not all of it can be inspected";
                     self.contents.remark("encrypted_document", Severity::Review, detail);
@@ -254,9 +287,13 @@ impl<'a> Judge<'_, 'a> {
         Ok(())
     }
 
-    /// A stream is no address, and a text that many refer to is read each time.
+    /// A stream is no address.
     fn addresses(&mut self, key: &[u8], value: &Value<'a>) -> Result<(), Limit> {
         let is_text = |value| matches!(self.file.resolve(value), Some(Value::Text(_)));
+        let is_known = matches!(value, Value::Reference(number) if !self.addresses.insert((key == b"URI", *number)));
+        if is_known {
+            return Ok(());
+        }
         if is_text(value) || key == b"F" && matches!(value, Value::Reference(_)) && !self.is_stream(value) {
             let targets = self.file.texts(value, self.budget)?;
             let targets = targets.into_iter().filter(|target| key == b"URI" || target.contains("://"));
@@ -269,19 +306,20 @@ impl<'a> Judge<'_, 'a> {
         matches!(value, Value::Reference(number) if self.file.versions(*number).any(|object| object.stream.is_some()))
     }
 
-    fn opening(&mut self, action: &Value<'a>) {
-        if self.actions.leaves(action, 0) {
+    fn opening(&mut self, action: &Value<'a>) -> Result<(), Limit> {
+        if self.actions.leaves(action, 0, self.budget)? {
             let detail = "the PDF file opens an address as soon as it is opened";
             self.contents.remark("pdf_opens_address", Severity::Quarantine, detail);
         }
+        Ok(())
     }
 
     /// Actions that nobody clicks on.
-    fn additional(&mut self, actions: &Value<'a>) {
-        if let Some(Value::Dictionary(actions)) = self.file.resolve(actions) {
-            let unasked = actions.0.iter().filter(|(key, _)| !actions::IS_ASKED_FOR.contains(&key.as_ref()));
-            unasked.for_each(|(_, action)| self.opening(action));
-        }
+    fn additional(&mut self, actions: &Value<'a>) -> Result<(), Limit> {
+        let Some(Value::Dictionary(actions)) = self.file.resolve(actions) else { return Ok(()) };
+        self.budget.take_reread(actions.0.len())?;
+        let mut unasked = actions.0.iter().filter(|(key, _)| !actions::IS_ASKED_FOR.contains(&key.as_ref()));
+        unasked.try_for_each(|(_, action)| self.opening(action))
     }
 }
 

@@ -74,7 +74,7 @@ pub(super) fn objects(octets: &[u8]) -> (Vec<Object<'_>>, bool) {
     let mut parser = Parser::new(octets);
     let (mut objects, mut end, mut is_cut) = (Vec::new(), 0, false);
     let mut hidden_left = octets.len().saturating_mul(MAX_HIDDEN);
-    let mut search = Search { octets, ends: None };
+    let search = Search { octets, ends: memmem::find_iter(octets, b"endstream").collect() };
     for at in memmem::find_iter(octets, b"obj") {
         let Some(number) = number_before(octets, at) else { continue };
         // In a string or a stream of another object.
@@ -156,32 +156,21 @@ fn number_before(octets: &[u8], at: usize) -> Option<u32> {
 /// Finds the ends of streams without searching the same octets twice.
 struct Search<'a> {
     octets: &'a [u8],
-    /// Where the last search began and what it found.
-    ends: Option<(usize, Option<usize>)>,
+    /// Where each `endstream` is.
+    ends: Vec<usize>,
 }
 
 impl<'a> Search<'a> {
     /// The octets between `stream` and `endstream`, if the parser stands before them.
-    fn stream(&mut self, parser: &mut Parser<'a>) -> Option<Stream<'a>> {
+    fn stream(&self, parser: &mut Parser<'a>) -> Option<Stream<'a>> {
         parser.skip_space();
         let rest = self.octets.get(parser.at..)?.strip_prefix(b"stream")?;
         let rest = rest.strip_prefix(b"\r").unwrap_or(rest);
         let rest = rest.strip_prefix(b"\n").unwrap_or(rest);
         let start = self.octets.len() - rest.len();
-        let end = self.end_after(start).unwrap_or(self.octets.len());
+        let next = self.ends.partition_point(|end| *end < start);
+        let end = self.ends.get(next).copied().unwrap_or(self.octets.len());
         parser.at = end;
         Some(Stream { octets: self.octets.get(start..end)?, rest })
-    }
-
-    fn end_after(&mut self, start: usize) -> Option<usize> {
-        if let Some((from, end)) = self.ends
-            && from <= start
-            && end.is_none_or(|end| start <= end)
-        {
-            return end;
-        }
-        let end = memmem::find(self.octets.get(start..)?, b"endstream").map(|at| start + at);
-        self.ends = Some((start, end));
-        end
     }
 }

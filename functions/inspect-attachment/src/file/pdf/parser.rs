@@ -112,12 +112,7 @@ impl<'a> Parser<'a> {
 
     fn hexadecimal(&mut self) -> Value<'a> {
         let length = self.rest().iter().take_while(|octet| **octet != b'>').count();
-        let mut digits =
-            self.rest().get(..length).unwrap_or_default().iter().filter_map(|octet| char::from(*octet).to_digit(16));
-        let mut text = Vec::new();
-        while let Some(high) = digits.next() {
-            text.extend(u8::try_from(high << 4 | digits.next().unwrap_or(0)).ok());
-        }
+        let text = hexadecimal(self.rest());
         self.at += length + 1;
         Value::Text(text)
     }
@@ -212,6 +207,17 @@ impl<'a> Parser<'a> {
         }
         Some(Value::Dictionary(Dictionary(entries)))
     }
+}
+
+/// Octets as pairs of digits, up to a `>`; what is no digit is left out, and a last digit without another is followed by 0.
+pub(super) fn hexadecimal(octets: &[u8]) -> Vec<u8> {
+    let mut digits =
+        octets.iter().take_while(|octet| **octet != b'>').filter_map(|octet| char::from(*octet).to_digit(16));
+    let mut text = Vec::new();
+    while let Some(high) = digits.next() {
+        text.extend(u8::try_from(high << 4 | digits.next().unwrap_or(0)).ok());
+    }
+    text
 }
 
 fn is_regular(octet: u8) -> bool {

@@ -4,11 +4,28 @@ use std::io::Read;
 
 use flate2::read::{DeflateDecoder, ZlibDecoder};
 
-use super::objects::{Dictionary, Value};
+use super::{
+    objects::{Dictionary, Value},
+    parser::hexadecimal,
+};
 use crate::file::budget::{Budget, Limit};
 
 /// Filters on one stream; two happen.
 const MAX_FILTERS: usize = 8;
+
+/// Filters that are undone here.
+const KNOWN: [&[u8]; 10] = [
+    b"FlateDecode",
+    b"Fl",
+    b"LZWDecode",
+    b"LZW",
+    b"RunLengthDecode",
+    b"RL",
+    b"ASCIIHexDecode",
+    b"AHx",
+    b"ASCII85Decode",
+    b"A85",
+];
 
 /// First octets of a stream, which tell of what kind it is.
 const HEAD: usize = 512;
@@ -34,7 +51,7 @@ impl<'f> Packing<'f> {
         resolve: &dyn Fn(&'f Value<'a>) -> Option<&'f Value<'a>>,
     ) -> Self {
         let all = |keys: [&[u8]; 2]| match keys.iter().find_map(|key| dictionary.get(key)).and_then(resolve) {
-            Some(Value::Array(values)) => values.iter().map(resolve).collect(),
+            Some(Value::Array(values)) => values.iter().take(MAX_FILTERS).map(resolve).collect(),
             value => vec![value],
         };
         let mut parameters = all([b"DecodeParms", b"DP"]).into_iter();
@@ -42,7 +59,27 @@ impl<'f> Packing<'f> {
             Some(Value::Name(name)) => Some((name.as_ref(), Parameters::of(parameters.next().flatten(), resolve))),
             _ => None,
         });
-        Self(filters.take(MAX_FILTERS).collect())
+        Self(filters.collect())
+    }
+
+    /// Filters that are not known leave their octets as they are.
+    pub(super) fn is_known(&self) -> bool {
+        self.0.iter().all(|(filter, _)| KNOWN.contains(filter))
+    }
+
+    /// Entries of dictionaries that many streams may refer to.
+    pub(super) fn weight<'a>(
+        dictionary: &'f Dictionary<'a>,
+        resolve: &dyn Fn(&'f Value<'a>) -> Option<&'f Value<'a>>,
+    ) -> usize {
+        let entries = |value: Option<&Value<'a>>| match value {
+            Some(Value::Dictionary(dictionary)) => dictionary.0.len(),
+            _ => 1,
+        };
+        match [&b"DecodeParms"[..], b"DP"].iter().find_map(|key| dictionary.get(key)).and_then(resolve) {
+            Some(Value::Array(values)) => values.iter().take(MAX_FILTERS).map(|value| entries(resolve(value))).sum(),
+            value => entries(value),
+        }
     }
 
     /// The octets of a stream, as far as its filters are known and its octets sound.
@@ -188,16 +225,6 @@ fn flate(octets: &[u8], budget: &mut Budget) -> Result<Vec<u8>, Limit> {
 fn kept(octets: Vec<u8>, budget: &mut Budget) -> Result<Vec<u8>, Limit> {
     budget.take_octets(octets.len())?;
     Ok(octets)
-}
-
-fn hexadecimal(octets: &[u8]) -> Vec<u8> {
-    let mut digits =
-        octets.iter().take_while(|octet| **octet != b'>').filter_map(|octet| char::from(*octet).to_digit(16));
-    let mut text = Vec::new();
-    while let Some(high) = digits.next() {
-        text.extend(u8::try_from(high << 4 | digits.next().unwrap_or(0)).ok());
-    }
-    text
 }
 
 /// Groups of five digits are four octets; the last group may be shorter.

@@ -9,6 +9,8 @@ mod messages;
 mod office;
 mod pages;
 mod pdf;
+mod pdf_budget;
+mod pictures;
 mod unopened;
 
 use super::{File, Inspected, Role, budget::Budget, inspect_file, name::FileName};

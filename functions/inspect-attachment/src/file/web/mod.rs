@@ -14,6 +14,7 @@ use gatepost::content::{
     markup::{Piece, Pieces, Reading, Tag, expanded, local},
 };
 use gatepost::finding::Severity;
+use memchr::memmem;
 
 use self::{
     encoded::{Decoded, Encoded},
@@ -21,9 +22,10 @@ use self::{
     shown::Shown,
 };
 use super::{
-    budget::Limit,
+    budget::{Budget, Limit},
     contents::{Contents, Inner},
     octets::text_of,
+    picture::{Format, drawings_of_page, look_at_drawings},
 };
 
 /// A script that draws what a page shows has data of its own, and is longer.
@@ -31,6 +33,9 @@ const DRAWING_SCRIPT: usize = 1_000;
 
 /// Files and pages that one page holds in letters.
 const MAX_DECODED: usize = 100;
+
+/// Octets of the shortest address that holds a picture of a code.
+const LEAST_PICTURE: usize = 100;
 
 /// How a file is opened that a browser opens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,7 +48,7 @@ pub(crate) struct Page {
 
 impl Page {
     /// Reads it in every way in which a browser may read it.
-    pub(crate) fn read(self, octets: &[u8], contents: &mut Contents<'_>) {
+    pub(crate) fn read(self, octets: &[u8], budget: &mut Budget, contents: &mut Contents<'_>) {
         let text = text_of(octets);
         let mut reader = Reader::default();
         if self.is_html {
@@ -57,7 +62,15 @@ impl Page {
             reader.read(&expanded.text, &[Reading::Xml], contents);
         }
         reader.finish(self.is_drawing, contents);
+        look_at_drawings(&drawings_of_page(&text, &mut |_| {}), budget, contents);
     }
+}
+
+/// The codes of a letter, of which nothing runs: in pictures in its addresses, and drawn by its text and its tables.
+pub(crate) fn codes_of_letter(octets: &[u8], budget: &mut Budget, contents: &mut Contents<'_>) {
+    let mut reader = Reader::default();
+    let drawings = drawings_of_page(&text_of(octets), &mut |value| reader.pictures(value, contents));
+    look_at_drawings(&drawings, budget, contents);
 }
 
 /// What the readings of one page have found together.
@@ -100,6 +113,7 @@ impl Reader {
                         self.encoded.note(text);
                     }
                 },
+                Piece::Raw("style", text) => self.pictures(text, contents),
                 Piece::Raw("script", text) if script.is_some() => {
                     script.iter_mut().for_each(|script| script.push_str(text));
                 }
@@ -163,6 +177,8 @@ impl Reader {
             "href" | "src" | "action" | "formaction" | "data" | "background" | "poster" => {
                 self.target(element, value, contents);
             }
+            // Style sheets and lists of sources hold addresses among others.
+            "style" | "srcset" => self.pictures(value, contents),
             // Drawings set the targets of their links by these.
             "values" | "to" | "from" | "by" => value.split(';').for_each(|value| self.scripts.note_address(value)),
             _ => {}
@@ -179,6 +195,27 @@ impl Reader {
         if is_opened && let Some(data) = DataUrl::parse(value).filter(DataUrl::is_page) {
             let name = if data.media_type.contains("svg") { "data.svg" } else { "data.html" };
             self.hand_on(name, value, || data.octets, contents);
+        }
+        self.pictures(value, contents);
+    }
+
+    /// Pictures within addresses, where a value has any.
+    fn pictures(&mut self, value: &str, contents: &mut Contents<'_>) {
+        if value.len() < LEAST_PICTURE {
+            return;
+        }
+        let starts: Vec<usize> = memmem::find_iter(value.to_ascii_lowercase().as_bytes(), b"data:").collect();
+        for at in starts {
+            let rest = value.get(at..).unwrap_or_default();
+            let is_all = value.get(..at).is_some_and(|before| before.trim().is_empty());
+            let end = if is_all { None } else { rest.find([')', '"', '\'', ' ']) };
+            let address = rest.get(..end.unwrap_or(rest.len())).unwrap_or_default();
+            if let Some(data) = DataUrl::parse(address).filter(|data| Format::of(&data.octets).is_some()) {
+                self.hand_on("picture", address, || data.octets, contents);
+            }
+            if is_all {
+                return;
+            }
         }
     }
 

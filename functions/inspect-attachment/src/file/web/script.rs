@@ -218,7 +218,7 @@ fn builds_password_field(text: &str) -> bool {
     let lower = text.to_ascii_lowercase();
     lower.match_indices("password").any(|(at, _)| {
         let before = lower.get(..at).unwrap_or_default();
-        let before = before.trim_end_matches(|c: char| matches!(c, '"' | '\'' | '`' | '\\' | '=' | ':' | ',' | '+'));
+        let before = before.trim_end_matches(['"', '\'', '`', '\\', '=', ':', ',', '+']);
         let is_set = before.len() < at;
         is_set && before.strip_suffix("type").is_some_and(|before| !before.ends_with('['))
     })

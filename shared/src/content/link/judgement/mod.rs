@@ -1,5 +1,6 @@
 //! What is wrong with the links of a part.
 
+mod code;
 mod promise;
 mod scheme;
 
@@ -47,6 +48,10 @@ pub struct Judgement {
     shown_ips: HashSet<IpAddr>,
     by_code: BTreeMap<&'static str, usize>,
     known_hosts: HashSet<(String, bool)>,
+    /// Where codes in pictures lead.
+    codes: Vec<code::Led>,
+    /// All that was found, also what is not told again.
+    found: usize,
 }
 
 /// One link that is being judged.
@@ -77,7 +82,9 @@ pub fn judge(links: &[Link], path: &str, linked: &Linked, into: &mut Judgement) 
         into.targets.insert(link.target.clone());
         if !is_known && into.seen.insert(link.clone()) {
             into.in_files += usize::from(is_in_file);
+            let before = into.found;
             Case { link, path, linked, wraps: 0 }.judge(into);
+            into.note_code(link, path, before < into.found);
         }
     }
 }
@@ -85,6 +92,7 @@ pub fn judge(links: &[Link], path: &str, linked: &Linked, into: &mut Judgement) 
 impl Judgement {
     fn add(&mut self, code: &'static str, severity: Severity, detail: impl Into<String>, location: String) {
         let finding = Finding::new(code, severity, detail).at(location);
+        self.found += 1;
         let count = self.by_code.entry(code).or_default();
         if *count < MOST_OF_A_CODE && !self.findings.contains(&finding) {
             *count += 1;
@@ -110,6 +118,7 @@ impl Judgement {
     /// [`MAX_HOSTS`].
     #[must_use]
     pub fn finish(mut self) -> (Vec<Finding>, Vec<String>) {
+        self.tell_codes();
         if MAX_HOSTS < self.followed_hosts.len() {
             let detail =
                 format!("Links lead to more than {MAX_HOSTS} hosts; the names of the others were not compared.");

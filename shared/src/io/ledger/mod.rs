@@ -4,6 +4,8 @@
 //! goes on, so that the claim of an instance that died is soon free again. The decision and its count are one
 //! transaction on the condition that the claim is still ours: a message is decided once and counted once.
 
+mod operator;
+
 use std::time::{Duration, SystemTime};
 
 use aws_sdk_dynamodb::{
@@ -13,7 +15,7 @@ use aws_sdk_dynamodb::{
 };
 use ring::digest;
 
-use super::table::{
+use crate::io::table::{
     EXPIRES_AT, Item, Table, TableError, key, number, read_number, read_text, text, unix_millis, unix_seconds,
 };
 use crate::{api_key::hex, disposition::Disposition};
@@ -301,44 +303,6 @@ impl Ledger {
         update.send().await.map(drop).map_err(|error| TableError::new("note the place", error))
     }
 
-    /// Lets a message that was held be judged again. It was counted before, and will not be again.
-    ///
-    /// # Errors
-    /// When the table did not take it, or the message is neither held nor deferred.
-    pub async fn reopen(&self, entry: &Entry) -> Result<(), TableError> {
-        let update = self.table.client.update_item().table_name(&self.table.name);
-        let update = update
-            .set_key(Some(entry.key.item_key()))
-            .update_expression("SET disposition = :defer, attempts = :none, reopened = :yes REMOVE placed_at")
-            .condition_expression("disposition IN (:quarantine, :defer)")
-            .expression_attribute_values(":none", number(0))
-            .expression_attribute_values(":yes", number(1))
-            .expression_attribute_values(":defer", text(Disposition::Defer.as_str()))
-            .expression_attribute_values(":quarantine", text(Disposition::Quarantine.as_str()));
-        update.send().await.map(drop).map_err(|error| TableError::new("reopen a judgement", error))
-    }
-
-    /// Notes that somebody let a message go that was held.
-    ///
-    /// # Errors
-    /// When the table did not take it, or the message is not held.
-    pub async fn record_release(&self, entry: &Entry, by: &str, why: &str, now: SystemTime) -> Result<(), TableError> {
-        let update = self.table.client.update_item().table_name(&self.table.name);
-        let update = update
-            .set_key(Some(entry.key.item_key()))
-            .update_expression(
-                "SET disposition = :deliver, released_by = if_not_exists(released_by, :by), \
-                 released_why = if_not_exists(released_why, :why), released_at = if_not_exists(released_at, :now)",
-            )
-            .condition_expression("disposition = :quarantine OR attribute_exists(released_at)")
-            .expression_attribute_values(":deliver", text(Disposition::Deliver.as_str()))
-            .expression_attribute_values(":quarantine", text(Disposition::Quarantine.as_str()))
-            .expression_attribute_values(":by", text(by))
-            .expression_attribute_values(":why", text(why))
-            .expression_attribute_values(":now", number(unix_seconds(now)));
-        update.send().await.map(drop).map_err(|error| TableError::new("record a release", error))
-    }
-
     /// All entries of a message.
     ///
     /// # Errors
@@ -347,7 +311,7 @@ impl Ledger {
         let query = self.table.client.query().table_name(&self.table.name);
         let query = query
             .key_condition_expression("#pk = :pk")
-            .expression_attribute_names("#pk", super::table::PK)
+            .expression_attribute_names("#pk", crate::io::table::PK)
             .expression_attribute_values(":pk", text(partition(message_id)))
             .consistent_read(true);
         let output = query.send().await.map_err(|error| TableError::new("look a message up", error))?;
@@ -379,10 +343,10 @@ impl Claim {
 impl Entry {
     fn read(item: &Item) -> Self {
         let recipients = read_text(item, "recipients").unwrap_or_default();
-        let message_id = read_text(item, super::table::PK).unwrap_or_default();
+        let message_id = read_text(item, crate::io::table::PK).unwrap_or_default();
         let message_id = message_id.strip_prefix(PARTITION).unwrap_or_default().to_owned();
         Self {
-            key: EntryKey { message_id, recipients_hash: read_text(item, super::table::SK).unwrap_or_default() },
+            key: EntryKey { message_id, recipients_hash: read_text(item, crate::io::table::SK).unwrap_or_default() },
             recipients: recipients.lines().map(str::to_owned).collect(),
             disposition: disposition(item),
             report_key: read_text(item, "report_key").unwrap_or_default(),
