@@ -23,7 +23,7 @@ pub mod mime;
 #[cfg(feature = "content")]
 mod transfer_encoding;
 #[cfg(feature = "content")]
-mod uuencoded;
+pub mod uuencoded;
 
 #[cfg(feature = "content")]
 pub use self::{

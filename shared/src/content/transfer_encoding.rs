@@ -1,8 +1,8 @@
-//! How octets travel (RFC 2045 §6): base64 and quoted-printable, decoded as the most forgiving mail program does.
+//! How octets travel (RFC 2045 §6): base64, quoted-printable and uuencode, decoded as the most forgiving mail program does.
 
 use std::borrow::Cow;
 
-use super::field_value::hex_octet;
+use super::{field_value::hex_octet, uuencoded};
 
 /// The encoding of a part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -11,6 +11,8 @@ pub(crate) enum TransferEncoding {
     Identity,
     Base64,
     QuotedPrintable,
+    /// As before MIME, in a part of its own.
+    Uuencode,
     /// Named in a way that some readers take for base64 or quoted-printable, and others for nothing.
     Ambiguous(Known),
     /// A word that nobody knows: the content is taken as it stands.
@@ -41,6 +43,9 @@ impl TransferEncoding {
         let word = value.trim().to_ascii_lowercase();
         match word.as_str() {
             "" | "7bit" | "8bit" | "binary" => Self::Identity,
+            // What careless programs write for none.
+            "7-bit" | "8-bit" | "7bits" | "8bits" | "none" | "us-ascii" | "utf-8" | "utf8" | "plain" => Self::Identity,
+            "x-uuencode" | "uuencode" | "x-uue" | "uue" | "x-uu" | "uu" => Self::Uuencode,
             "base64" => Self::Base64,
             "quoted-printable" => Self::QuotedPrintable,
             _ if word.contains("base64") => Self::Ambiguous(Known::Base64),
@@ -55,6 +60,9 @@ impl TransferEncoding {
         match self {
             Self::Base64 | Self::Ambiguous(Known::Base64) => base64(raw),
             Self::QuotedPrintable | Self::Ambiguous(Known::QuotedPrintable) => plain(Cow::Owned(quoted_printable(raw))),
+            Self::Uuencode => plain(
+                uuencoded::files(raw).into_iter().next().map_or(Cow::Borrowed(raw), |file| Cow::Owned(file.octets)),
+            ),
             Self::Identity | Self::Unknown => plain(Cow::Borrowed(raw)),
         }
     }
@@ -181,7 +189,9 @@ mod tests {
             ("base64;", TransferEncoding::Ambiguous(Known::Base64)),
             ("x-base64", TransferEncoding::Ambiguous(Known::Base64)),
             ("\"quoted-printable\"", TransferEncoding::Ambiguous(Known::QuotedPrintable)),
-            ("x-uuencode", TransferEncoding::Unknown),
+            ("X-UUencode", TransferEncoding::Uuencode),
+            ("8-bit", TransferEncoding::Identity),
+            ("x-yencode", TransferEncoding::Unknown),
         ] {
             assert_eq!(TransferEncoding::parse(value), expected, "{value}");
         }

@@ -3,18 +3,18 @@
 use memchr::memmem;
 
 /// Files that are read from one text.
-pub(crate) const MAX_FILES: usize = 20;
+pub const MAX_FILES: usize = 20;
 
 /// One file with the name that it is saved by.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct UuFile {
-    pub(crate) name: String,
-    pub(crate) octets: Vec<u8>,
+pub struct UuFile {
+    pub name: String,
+    pub octets: Vec<u8>,
 }
 
 /// The files in a text, at most [`MAX_FILES`]. Linear.
 #[must_use]
-pub(crate) fn files(text: &[u8]) -> Vec<UuFile> {
+pub fn files(text: &[u8]) -> Vec<UuFile> {
     let mut files = Vec::new();
     let mut rest = text;
     while files.len() < MAX_FILES

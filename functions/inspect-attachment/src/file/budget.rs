@@ -178,6 +178,18 @@ impl Budget {
         pieces(packed, unpacking, |piece| self.take_measured(piece.len()))
     }
 
+    /// As [`Self::measure`], with a look at each piece.
+    ///
+    /// # Errors
+    /// [`Limit::Measured`] or [`Limit::Ratio`].
+    pub fn scan(&mut self, packed: usize, unpacking: impl Read, mut look: impl FnMut(&[u8])) -> Result<(), Limit> {
+        self.take_measured(packed)?;
+        pieces(packed, unpacking, |piece| {
+            look(piece);
+            self.take_measured(piece.len())
+        })
+    }
+
     /// Counts octets that are read: those that go in as well, as nothing need come out of them, and streams may share them.
     fn take_measured(&mut self, octets: usize) -> Result<(), Limit> {
         self.measured_left = self.measured_left.checked_sub(octets as u64).ok_or(Limit::Measured)?;

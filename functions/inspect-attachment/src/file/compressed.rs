@@ -1,16 +1,17 @@
-//! One file, packed: gzip (RFC 1952), bzip2 and xz. All three may be several streams, one behind the other.
+//! One file, packed: gzip (RFC 1952), bzip2, xz and LZMA. All but the last may be several streams, one behind the other.
 
 use std::io::Read;
 
 use bzip2_rs::DecoderReader;
 use flate2::bufread::MultiGzDecoder;
-use lzma_rust2::Lzma2Reader;
+use lzma_rust2::{Lzma2Reader, LzmaReader};
 use memchr::memmem;
 
 use super::{
     budget::{Budget, Limit},
     contents::{Contents, Inner},
     kind::Kind,
+    octets::{u32_at, u64_at},
 };
 
 /// The largest dictionary that is given memory, in octets: that of the highest setting of xz.
@@ -22,6 +23,7 @@ pub(crate) fn read(kind: Kind, packed: &[u8], name: &str, budget: &mut Budget) -
     let unpacked = match kind {
         Kind::Gzip => budget.unpack(packed.len(), MultiGzDecoder::new(packed)),
         Kind::Bzip2 => bzip2(packed, budget),
+        Kind::Lzma => lzma(packed, budget, &mut contents),
         _ => xz(packed, budget, &mut contents),
     };
     let content = unpacked.map_err(|limit| contents.exceeded(limit)).ok();
@@ -66,6 +68,41 @@ fn bzip2_streams(packed: &[u8]) -> impl Iterator<Item = usize> {
     const FIRST_BLOCK: &[u8] = b"1AY&SY";
     let heads = memmem::find_iter(packed, FIRST_BLOCK).filter_map(|at| at.checked_sub(4));
     heads.filter(|at| matches!(packed.get(*at..at + 4), Some([b'B', b'Z', b'h', b'1'..=b'9'])))
+}
+
+/// Properties, dictionary and size in front of what is packed (lzma-file-format.txt of XZ Utils).
+const LZMA_HEADER: usize = 13;
+
+/// Whether this can be the header of a packed file, which has nothing else to be known by. Its first packed octet is zero.
+pub(crate) fn is_lzma(octets: &[u8]) -> bool {
+    let Some((dictionary, size)) = u32_at(octets, 1).zip(u64_at(octets, 5)) else { return false };
+    let is_usual =
+        dictionary.is_power_of_two() || (dictionary / 3 * 2).is_power_of_two() && dictionary.is_multiple_of(3);
+    let is_size = size == u64::MAX || size < 1 << 38;
+    let properties = octets.first().is_some_and(|properties| *properties < 225);
+    properties && is_size && is_usual && 4096 <= dictionary && octets.get(LZMA_HEADER) == Some(&0)
+}
+
+fn lzma(packed: &[u8], budget: &mut Budget, contents: &mut Contents<'_>) -> Result<Vec<u8>, Limit> {
+    let size = u64_at(packed, 5).unwrap_or(u64::MAX);
+    let header = packed.get(..5).unwrap_or_default();
+    match lzma_reader(header, size, packed.get(LZMA_HEADER..).unwrap_or_default()) {
+        Some(reader) => budget.unpack(packed.len(), reader),
+        None => {
+            contents.unopened("LZMA with a large dictionary");
+            Ok(Vec::new())
+        }
+    }
+}
+
+/// `header` is that of the coder: properties and dictionary. The size is [`u64::MAX`] where an end mark says where it ends. `None`
+/// for a dictionary that is given no memory.
+pub(crate) fn lzma_reader<'a>(header: &[u8], size: u64, packed: &'a [u8]) -> Option<LzmaReader<&'a [u8]>> {
+    let (properties, dictionary) = header.first().zip(u32_at(header, 1))?;
+    // No dictionary need be larger than all that comes out.
+    let dictionary = u64::from(dictionary).min(size.max(4096));
+    let dictionary = u32::try_from(dictionary).ok().filter(|size| *size <= MAX_DICTIONARY)?;
+    LzmaReader::new_with_props(packed, size, *properties, dictionary, None).ok()
 }
 
 const XZ_MAGIC: &[u8] = b"\xfd7zXZ\0";

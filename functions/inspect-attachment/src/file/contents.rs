@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use gatepost::content::link::{Link, Place};
 use gatepost::finding::{Finding, Severity};
 
-use super::{Role, budget::Limit};
+use super::{Role, budget::Limit, name::FileName};
 
 /// What one reader of a format found.
 #[derive(Debug, Default)]
@@ -81,6 +81,23 @@ impl<'a> Contents<'a> {
     pub(crate) fn unopened(&mut self, packing: &str) {
         let detail = format!("its files are packed in a way that is not opened here: {packing}");
         self.remark("archive_not_opened", Severity::Review, detail);
+    }
+
+    /// What nobody has read weighs as much as what nobody can read without a password, unless all of it is called something that
+    /// does nothing by itself.
+    pub(crate) fn weigh_unopened(&mut self) {
+        let mut unread = self.inner.iter().filter(|inner| inner.content.is_none()).peekable();
+        let is_harmless = |inner: &Inner<'_>| {
+            let names = inner.names.iter().filter(|name| !name.is_empty());
+            let mut names = names.map(|name| FileName::new(name)).peekable();
+            names.peek().is_some() && names.all(|name| name.is_inert())
+        };
+        if unread.peek().is_some() && unread.all(is_harmless) {
+            return;
+        }
+        for remark in self.remarks.iter_mut().filter(|remark| remark.code == "archive_not_opened") {
+            remark.severity = Severity::Quarantine;
+        }
     }
 
     pub(crate) fn file(&mut self, name: impl Into<String>, content: impl Into<Cow<'a, [u8]>>) {

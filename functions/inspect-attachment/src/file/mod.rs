@@ -1,5 +1,6 @@
 //! One file, judged by its names, its declared type and its octets, and so is every file in it.
 
+mod behind;
 pub mod budget;
 mod calendar;
 mod compressed;
@@ -11,8 +12,10 @@ pub mod name;
 mod octets;
 mod office;
 mod one_note;
+mod other_archive;
 mod pdf;
 mod picture;
+mod playlist;
 mod rar;
 mod seven_zip;
 mod signed;
@@ -144,6 +147,7 @@ impl Look<'_, '_> {
             return contents;
         }
         let mut contents = self.contents_by_kind(budget);
+        self.archive_behind(budget, &mut contents);
         // A browser opens a file by its name, whatever it holds.
         if let Some(page) = self.page() {
             page.read(self.file.content, budget, &mut contents);
@@ -152,6 +156,7 @@ impl Look<'_, '_> {
         } else if self.kind.is_none() {
             picture::look_at_text(self.file.content, budget, &mut contents);
         }
+        contents.weigh_unopened();
         contents
     }
 
@@ -161,15 +166,13 @@ impl Look<'_, '_> {
         match kind {
             Some(Kind::Zip | Kind::JavaProgram | Kind::AndroidProgram) => zip_contents(octets, budget),
             Some(Kind::Tar) => tar::read(octets, budget),
-            Some(kind @ (Kind::Gzip | Kind::Bzip2 | Kind::Xz)) => compressed::read(kind, octets, &self.name(), budget),
+            Some(kind @ (Kind::Gzip | Kind::Bzip2 | Kind::Xz | Kind::Lzma)) => {
+                compressed::read(kind, octets, &self.name(), budget)
+            }
             Some(Kind::SevenZip) => seven_zip::read(octets, budget),
             Some(Kind::Rar) => rar::read(octets, budget),
             Some(Kind::Cabinet) => rar::read_cabinet(octets, budget),
-            Some(Kind::OtherArchive) => {
-                let mut contents = Contents::default();
-                contents.unopened("a format that is not known here");
-                contents
-            }
+            Some(Kind::OtherArchive) => other_archive::read(octets, budget),
             Some(Kind::OleDocument) => office::binary::read(octets, budget),
             Some(Kind::OneNote) => one_note::read(octets, budget),
             Some(Kind::Pdf) => pdf::read(octets, budget),
@@ -180,11 +183,18 @@ impl Look<'_, '_> {
             Some(Kind::EncryptedMessage) => signed::encrypted(),
             Some(Kind::Image) | None if let Some(format) = Format::of(octets) => picture::read(format, octets, budget),
             Some(Kind::Message) if self.is_mail() => message::read(octets, budget),
-            None if self.is_zip_by_name() && zip::has_directory(octets) => zip_contents(octets, budget),
             None if office::flat::is_document(octets) => office::flat::read(octets),
             None | Some(Kind::Html) if self.is_table() => table::read(octets),
+            None if self.is_named(playlist::EXTENSIONS) => playlist::read(octets),
+            None if self.file.role == Role::Attachment => {
+                behind::uuencoded_files(octets, self.is_named(&["uu", "uue"]), budget)
+            }
             _ => Contents::default(),
         }
+    }
+
+    fn is_named(&self, endings: &[&str]) -> bool {
+        self.file.names.iter().any(|name| name.ends_in(endings))
     }
 
     fn is_page_of_letter(&self) -> bool {
@@ -218,6 +228,8 @@ impl Look<'_, '_> {
                     | Kind::Gzip
                     | Kind::Bzip2
                     | Kind::Xz
+                    | Kind::Lzma
+                    | Kind::OtherArchive
                     | Kind::SevenZip
                     | Kind::Rar
                     | Kind::Cabinet
@@ -235,7 +247,7 @@ impl Look<'_, '_> {
     /// How a browser opens it, by its name, its declared type or what it holds. Mail programs run nothing in the text that they
     /// show.
     fn page(&self) -> Option<Page> {
-        let is_named = |endings: &[&str]| self.file.names.iter().any(|name| name.ends_in(endings));
+        let is_named = |endings: &[&str]| self.is_named(endings);
         let is_declared = |types: &[&str]| types.contains(&self.file.declared);
         let is_drawing = self.kind == Some(Kind::Svg) || is_named(&["svg"]) || is_declared(&["image/svg+xml"]);
         let is_html = matches!(self.kind, Some(Kind::Html | Kind::Svg))

@@ -9,10 +9,11 @@ pub(crate) const EXTENSIONS: &[&str] =
 /// What stands between cells: in tables of HTML, which are opened as tables under the name of one, that is a tag.
 const BETWEEN: [char; 7] = [',', ';', '\t', '\n', '\r', '<', '>'];
 
-/// Cells that are a call of another program: `=program|'arguments'!cell`.
+/// Cells that are a call of another program, `=program|'arguments'!cell`, or that have an address in a formula.
 pub(crate) fn read<'a>(octets: &[u8]) -> Contents<'a> {
     let mut contents = Contents::default();
     let text = octets::text_of(octets);
+    office::formula::judge_all(&text, &mut contents);
     for line in text.lines().filter(|line| line.contains('|') && line.contains('!')) {
         cells(line, &mut contents);
     }
@@ -33,8 +34,12 @@ fn cells(line: &str, contents: &mut Contents<'_>) {
     }
 }
 
+/// A text in a formula has at most 255 characters; the search for its end has an end, too.
+const MAX_TOPIC: usize = 255 * 4;
+
 /// In quotes, or one word, and then the item.
 fn is_topic(after: &str) -> bool {
+    let after = after.get(..after.floor_char_boundary(MAX_TOPIC)).unwrap_or_default();
     match after.trim_start().strip_prefix('\'') {
         Some(quoted) => quoted.contains("'!"),
         None => {

@@ -6,7 +6,7 @@ use super::{
     budget::{Budget, Limit},
     contents::{Contents, Inner},
     octets::{slice, text_of, u16_at, u32_at, usize_at, utf16_text},
-    office::{compressed_rtf, rtf},
+    office::{compressed_rtf, outlook::named_property, rtf},
 };
 
 /// Signature and key.
@@ -111,6 +111,7 @@ fn of_message(data: &[u8], budget: &mut Budget, contents: &mut Contents<'static>
                 let text = compressed_rtf::unpack(property.value, budget)?;
                 contents.append(rtf::read(&text, budget));
             }
+            0x8000.. if matches!(property.kind, STRING_8 | UNICODE) => named_property(&property.text(), contents),
             _ => {}
         }
     }

@@ -9,6 +9,7 @@ use memchr::memmem;
 
 use super::{
     budget::{Budget, Limit, MAX_ENTRIES},
+    compressed::lzma_reader,
     contents::{Contents, Inner},
     octets::{slice, u16_at, u64_at, usize_at},
 };
@@ -104,6 +105,10 @@ impl<'a> Archive<'a> {
             }
             8 => budget.unpack(packed.len(), DeflateDecoder::new(packed)).map(|octets| Unpacked::Octets(octets.into())),
             12 => budget.unpack(packed.len(), DecoderReader::new(packed)).map(|octets| Unpacked::Octets(octets.into())),
+            14 => match lzma(entry, packed) {
+                Some(reader) => budget.unpack(packed.len(), reader).map(|octets| Unpacked::Octets(octets.into())),
+                None => Ok(Unpacked::Unknown(14)),
+            },
             method => Ok(Unpacked::Unknown(method)),
         }
     }
@@ -118,6 +123,18 @@ impl<'a> Archive<'a> {
             _ => head.extend(packed.iter().take(HEAD)),
         }
         head
+    }
+
+    /// Looks at what an entry unpacks to, piece by piece, and keeps nothing.
+    ///
+    /// # Errors
+    /// The limit that unpacking breaks.
+    pub(crate) fn scan(&self, entry: &Entry<'a>, budget: &mut Budget, look: impl FnMut(&[u8])) -> Result<(), Limit> {
+        match (self.packed(entry), entry.method) {
+            (Some((_, packed)), 0) => budget.scan(packed.len(), packed, look),
+            (Some((_, packed)), 8) => budget.scan(packed.len(), DeflateDecoder::new(packed), look),
+            _ => Ok(()),
+        }
     }
 
     /// The local header and what stands behind it.
@@ -260,6 +277,14 @@ fn read_entry<'a>(
     // With its name alone as well: a program that is also a bomb is a program first.
     contents.inner.push(Inner { content, ..Inner::named(entry.names()) });
     outcome
+}
+
+/// Version, length of the properties, properties, and what is packed, which may have an end mark (§5.8.8).
+fn lzma<'a>(entry: &Entry<'_>, packed: &'a [u8]) -> Option<impl Read + 'a> {
+    const HAS_END_MARK: u16 = 2;
+    let properties = usize::from(u16_at(packed, 2)?);
+    let size = if entry.flags & HAS_END_MARK == 0 { entry.unpacked_size as u64 } else { u64::MAX };
+    lzma_reader(slice(packed, 4, properties)?, size, packed.get(4 + properties..)?)
 }
 
 /// Whether there is a directory of files, wherever the archive begins.

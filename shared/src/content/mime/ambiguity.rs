@@ -42,6 +42,9 @@ impl Walk<'_> {
             TransferEncoding::Unknown if looks_like_base64(entity.body) => {
                 "the encoding is none that exists, and the content is base64, which some programs decode all the same"
             }
+            TransferEncoding::Unknown if entity.is_file() => {
+                "the encoding of the file is none that is known here, and the programs that know it see another file"
+            }
             TransferEncoding::Base64 | TransferEncoding::QuotedPrintable if entity.is_multipart() => {
                 "a group of parts is said to be encoded, which is forbidden: programs that decode it see other parts"
             }

@@ -84,6 +84,13 @@ impl<'e> Entity<'e> {
         self.content_type.token.starts_with("multipart/")
     }
 
+    /// It is neither a group of parts nor a text that is shown.
+    pub(super) fn is_file(&self) -> bool {
+        let token = self.content_type.token.as_str();
+        let is_text = token.is_empty() || token.starts_with("text/");
+        !self.is_multipart() && (!is_text || self.disposition.token == "attachment" || !self.names().is_empty())
+    }
+
     /// Names of all fields, those of `Content-Disposition` first; one more than the limit at most.
     pub(super) fn names(&self) -> Vec<String> {
         let of = |field: &str, parameter: &str| -> Vec<String> {

@@ -175,18 +175,21 @@ impl Walk<'_> {
         }
         self.charset_findings(entity, &leaf, place);
         (self.visit)(&leaf);
-        self.files_in_text(&leaf);
+        match entity.encoding {
+            TransferEncoding::Uuencode => self.files_in_text(entity.body, &leaf),
+            _ if leaf.is_body_text() => self.files_in_text(leaf.octets, &leaf),
+            _ => {}
+        }
         if MAX_NAMES < names.len() {
             self.exceeded(&format!("has a part with more than {MAX_NAMES} file names"));
         }
     }
 
     /// They lie in the text, so they are counted already.
-    fn files_in_text(&mut self, text: &Leaf<'_>) {
-        let files = if text.is_body_text() { uuencoded::files(text.octets) } else { Vec::new() };
-        for uuencoded::UuFile { name, octets } in files {
+    fn files_in_text(&mut self, text: &[u8], leaf: &Leaf<'_>) {
+        for uuencoded::UuFile { name, octets } in uuencoded::files(text) {
             let names = [name];
-            (self.visit)(&Leaf { declared: "", names: &names, is_attached: true, octets: &octets, ..*text });
+            (self.visit)(&Leaf { declared: "", names: &names, is_attached: true, octets: &octets, ..*leaf });
         }
     }
 

@@ -30,6 +30,7 @@ pub enum Kind {
     Gzip,
     Bzip2,
     Xz,
+    Lzma,
     SevenZip,
     Rar,
     Cabinet,
@@ -94,6 +95,7 @@ impl Kind {
             | Self::Gzip
             | Self::Bzip2
             | Self::Xz
+            | Self::Lzma
             | Self::SevenZip
             | Self::Rar
             | Self::Cabinet
@@ -135,6 +137,7 @@ impl fmt::Display for Kind {
             Self::Gzip => "a gzip file",
             Self::Bzip2 => "a bzip2 file",
             Self::Xz => "an xz file",
+            Self::Lzma => "a file packed by LZMA",
             Self::SevenZip => "a 7z archive",
             Self::Rar => "a RAR archive",
             Self::Cabinet => "a cabinet",

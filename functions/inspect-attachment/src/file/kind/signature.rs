@@ -3,7 +3,7 @@
 use memchr::memmem;
 
 use super::Kind;
-use crate::file::{signed, tar, zip};
+use crate::file::{compressed, other_archive, signed, tar, zip};
 
 /// Magic numbers at offset 0 that need no second look.
 const MAGIC: &[(&[u8], Kind)] = &[
@@ -31,7 +31,16 @@ const MAGIC: &[(&[u8], Kind)] = &[
     (b"\x28\xb5\x2f\xfd", Kind::OtherArchive),
     (b"\x60\xea", Kind::OtherArchive),
     (b"\x1f\x9d", Kind::OtherArchive),
+    (b"\x1f\xa0", Kind::OtherArchive),
     (b"LZIP", Kind::OtherArchive),
+    (b"\x04\x22\x4d\x18", Kind::OtherArchive),
+    (b"7kSt\xa0", Kind::OtherArchive),
+    (b"zPQ\x01", Kind::OtherArchive),
+    (b"ALZ\x01", Kind::OtherArchive),
+    (b"EGGA", Kind::OtherArchive),
+    (b"StuffIt (c)", Kind::OtherArchive),
+    (b"SIT!", Kind::OtherArchive),
+    (b"UHA\x06", Kind::OtherArchive),
     (b"\x78\x9f\x3e\x22", Kind::Tnef),
     (b"!<arch>\ndebian", Kind::ElfProgram),
     (b"\xed\xab\xee\xdb", Kind::ElfProgram),
@@ -106,8 +115,13 @@ pub(super) fn by_offset(content: &[u8]) -> Option<Kind> {
     if content.starts_with(b"BZh") && matches!(bytes_at(content, 4, 6), Some(b"1AY&SY" | b"\x17\x72\x45\x38\x50\x90")) {
         return Some(Kind::Bzip2);
     }
-    if bytes_at(content, 7, 7) == Some(b"**ACE**") || bytes_at(content, 2, 3) == Some(b"-lh") {
+    let is_zoo = bytes_at(content, 20, 4) == Some(b"\xdc\xa7\xc4\xfd");
+    let is_other = is_zoo || other_archive::is_lzh(content) || other_archive::is_cpio(content);
+    if is_other || bytes_at(content, 7, 7) == Some(b"**ACE**") {
         return Some(Kind::OtherArchive);
+    }
+    if compressed::is_lzma(content) {
+        return Some(Kind::Lzma);
     }
     if content.starts_with(b"RIFF") && bytes_at(content, 8, 4) == Some(b"WEBP") {
         return Some(Kind::Image);

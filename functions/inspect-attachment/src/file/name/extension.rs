@@ -167,7 +167,26 @@ const SCRIPT_EXTENSIONS: &[&str] = &[
     "accde",
     "accdr",
     "accdu",
+    "accdb",
+    "mda",
+    "mdb",
+    "mdt",
+    "mdw",
+    "mdz",
+    "mad",
+    "maf",
+    "mag",
+    "mam",
+    "maq",
+    "mau",
+    "mav",
+    "maw",
     "xnk",
+    "appcontent-ms",
+    "ppkg",
+    "webpnp",
+    "prf",
+    "contact",
     "printerexport",
     "rdp",
     "rdpw",
@@ -223,6 +242,14 @@ const DISK_IMAGE_EXTENSIONS: &[&str] = &[
     "ffu",
     "ova",
     "ovf",
+];
+
+/// What is looked at or listened to, and documents without macros: an archive that is not opened may hold these.
+pub(super) const INERT_EXTENSIONS: &[&str] = &[
+    "pdf", "txt", "csv", "log", "md", "json", "xml", "jpg", "jpeg", "png", "gif", "bmp", "tif", "tiff", "webp", "heic",
+    "psd", "ai", "mp3", "mp4", "m4a", "wav", "avi", "mov", "mkv", "docx", "xlsx", "pptx", "odt", "ods", "odp", "doc",
+    "xls", "ppt", "rtf", "dwg", "dxf", "ttf", "otf", "shp", "dbf", "shx", "prj", "tex", "ini", "db", "dat", "c", "h",
+    "cpp", "hpp", "java", "cs", "go", "rs", "css", "yml", "yaml", "toml", "sql", "stl", "step", "stp", "eps",
 ];
 
 /// What looks harmless in front of another extension.

@@ -2,7 +2,7 @@
 
 mod extension;
 
-use self::extension::{DOCUMENT_EXTENSIONS, danger_of_extension};
+use self::extension::{DOCUMENT_EXTENSIONS, INERT_EXTENSIONS, danger_of_extension};
 use crate::file::kind::{Danger, Kind};
 
 /// Characters of a name that a finding shows.
@@ -70,6 +70,12 @@ impl FileName {
         extensions.contains(&self.extensions().0.as_str())
     }
 
+    /// Whether nothing of its kind brings anything along that runs or leads elsewhere by itself, or a folder has the name.
+    #[must_use]
+    pub(crate) fn is_inert(&self) -> bool {
+        self.0.ends_with(['/', '\\']) || INERT_EXTENSIONS.contains(&self.extensions().0.as_str())
+    }
+
     /// The kinds of content that the extension allows; `None` for an extension that claims nothing.
     #[must_use]
     pub fn claims(&self) -> Option<Claim> {
@@ -120,6 +126,7 @@ const ARCHIVE: Claim = &[
     Some(Kind::Gzip),
     Some(Kind::Bzip2),
     Some(Kind::Xz),
+    Some(Kind::Lzma),
     Some(Kind::Tar),
     Some(Kind::Cabinet),
     Some(Kind::OtherArchive),
@@ -132,7 +139,7 @@ const CLAIMED_BY_EXTENSION: &[(&[&str], Claim)] = &[
     (&["docx", "xlsx", "pptx", "docm", "xlsm", "pptm"], OFFICE),
     (&["doc", "xls", "ppt"], OLD_OFFICE),
     (&["rtf"], RTF),
-    (&["7z", "rar", "gz", "tgz", "bz2", "xz", "cab", "ace", "arj", "lzh", "zst"], ARCHIVE),
+    (&["7z", "rar", "gz", "tgz", "bz2", "xz", "cab", "ace", "arj", "lzh", "zst", "lzma", "cpio"], ARCHIVE),
     (&["svg"], SVG),
     (&["txt", "csv", "ics", "vcf", "htm", "html", "log", "md"], TEXT),
 ];

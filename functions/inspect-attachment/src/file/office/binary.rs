@@ -6,6 +6,7 @@ use memchr::{memchr_iter, memmem};
 
 use super::{
     compound::{CompoundFile, MAGIC},
+    field,
     macros::{Project, project},
     outlook, package,
     relations::is_elsewhere,
@@ -95,6 +96,11 @@ fn read_file(file: &CompoundFile<'_>, budget: &mut Budget, contents: &mut Conten
             embedded(&storage.class, contents);
         }
     }
+    let has_equation = file.objects.iter().any(|object| object.class.starts_with(&EQUATION_CLASS));
+    if has_equation && file.find("\u{1}Ole10Native").is_some() && file.find("Equation Native").is_none() {
+        let detail = "the document embeds an equation that is something else";
+        contents.remark("embedded_object", Severity::Quarantine, detail);
+    }
     outlook::read(file, budget, contents)
 }
 
@@ -170,6 +176,14 @@ fn link(stream: &[u8], contents: &mut Contents<'_>) {
     }
 }
 
+/// What a cell leads to ([MS-XLS] §2.4.140), by the moniker in it.
+fn hyperlink(record: &[u8], contents: &mut Contents<'_>) {
+    let address = memmem::find(record, URL_MONIKER).and_then(|at| record.get(at + URL_MONIKER.len() + 4..));
+    if let Some(address) = address.map(utf16_text) {
+        contents.link(address.split('\0').next().unwrap_or_default());
+    }
+}
+
 fn loads_from_elsewhere(contents: &mut Contents<'_>) {
     let detail = "the document loads an object from elsewhere when it is opened";
     contents.remark("remote_object", Severity::Quarantine, detail);
@@ -180,8 +194,10 @@ fn word(stream: &[u8], contents: &mut Contents<'_>) {
     if u16_at(stream, 10).is_some_and(|flags| flags & ENCRYPTED != 0) {
         encrypted(contents);
     }
-    if memchr_iter(0x13, stream).any(|at| is_dde_field(stream.get(at + 1..).unwrap_or_default())) {
-        dde(contents);
+    for at in memchr_iter(0x13, stream) {
+        if let Some(text) = field_text(stream.get(at + 1..).unwrap_or_default()) {
+            field::instruction(&text, contents);
+        }
     }
 }
 
@@ -190,17 +206,17 @@ pub(crate) fn dde(contents: &mut Contents<'_>) {
     contents.remark("dde_field", Severity::Quarantine, detail);
 }
 
-/// Behind the mark of a field, in one octet a character or in two.
-fn is_dde_field(octets: &[u8]) -> bool {
-    let head = octets.get(..40).unwrap_or(octets);
-    let text: Vec<u8> = match head {
-        [0, rest @ ..] => rest.iter().copied().step_by(2).collect(),
-        [_, 0, ..] => head.iter().copied().step_by(2).collect(),
-        _ => head.to_vec(),
-    };
-    let word = text.trim_ascii_start();
-    let is = |name: &[u8]| word.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name));
-    is(b"DDEAUTO") || is(b"DDE ")
+/// Octets of an instruction that are read.
+const MAX_INSTRUCTION: usize = 4_096;
+
+/// Behind the mark of a field and up to the next, in one octet a character or in two. `None` for what is no instruction.
+fn field_text(octets: &[u8]) -> Option<String> {
+    let is_wide = matches!(octets, [0, ..] | [_, 0, ..]);
+    let octets = if is_wide { octets.strip_prefix(&[0]).unwrap_or(octets) } else { octets };
+    let marks = octets.iter().take(MAX_INSTRUCTION).position(|octet| (0x13..=0x15).contains(octet));
+    let text = octets.get(..marks.unwrap_or(MAX_INSTRUCTION.min(octets.len())))?;
+    let text = if is_wide { utf16_text(text) } else { text.iter().copied().map(char::from).collect() };
+    text.trim_start().starts_with(|c: char| c.is_ascii_alphabetic()).then_some(text)
 }
 
 /// Records of the workbook's globals and sheets ([MS-XLS] §2.4), to the end of the stream.
@@ -208,6 +224,7 @@ pub(crate) fn excel(stream: &[u8], contents: &mut Contents<'_>) {
     const FILE_PASS: u16 = 0x2f;
     const BOUND_SHEET: u16 = 0x85;
     const SUPPORTING_BOOK: u16 = 0x1ae;
+    const HYPERLINK: u16 = 0x1b8;
     let mut rest = stream;
     while let (Some(kind), Some(length)) = (u16_at(rest, 0), u16_at(rest, 2)) {
         let record = slice(rest, 4, usize::from(length)).unwrap_or_default();
@@ -216,6 +233,7 @@ pub(crate) fn excel(stream: &[u8], contents: &mut Contents<'_>) {
                 encrypted(contents);
                 // The records that follow are unreadable, but for those that say where the sheets are.
             }
+            HYPERLINK => hyperlink(record, contents),
             BOUND_SHEET if record.get(5) == Some(&1) => macro_sheet(contents),
             SUPPORTING_BOOK if record.contains(&3) && record.get(2..4) != Some(&[1, 4]) => {
                 external_program(record, contents);

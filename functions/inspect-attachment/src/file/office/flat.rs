@@ -1,12 +1,13 @@
-//! Documents of Office in one file of XML: Word and Excel 2003, and flat packages.
+//! Documents of Office in one file of XML: Word and Excel 2003, flat packages, and flat OpenDocument.
 
 use gatepost::finding::Severity;
 use memchr::memmem;
 
 use super::{
-    binary::{dde, linked_program, macros},
+    binary::{linked_program, macros},
+    field::fields,
     macros::Project,
-    open::has_dde_field,
+    reference::{module, reference},
 };
 use crate::file::{
     contents::Contents,
@@ -19,7 +20,9 @@ const HEAD: usize = 4_096;
 
 pub(crate) fn is_document(octets: &[u8]) -> bool {
     let head = text_of(octets.get(..HEAD).unwrap_or(octets));
-    head.trim_start().starts_with("<?xml") && memmem::find(head.as_bytes(), b"<?mso-application").is_some()
+    let has = |sign: &str| memmem::find(head.as_bytes(), sign.as_bytes()).is_some();
+    let is_open_document = has(":document") && has("application/vnd.oasis.opendocument");
+    head.trim_start().starts_with('<') && (has("<?mso-application") || is_open_document)
 }
 
 pub(crate) fn read(octets: &[u8]) -> Contents<'static> {
@@ -27,11 +30,11 @@ pub(crate) fn read(octets: &[u8]) -> Contents<'static> {
     for piece in pieces(&text) {
         if let Piece::Tag(tag) = piece {
             judge(&tag, &mut contents);
+            module(&tag, &mut contents);
+            reference(&tag, &mut contents);
         }
     }
-    if has_dde_field(&text) {
-        dde(&mut contents);
-    }
+    fields(&text, &mut contents);
     contents
 }
 

@@ -6,10 +6,12 @@ use gatepost::finding::Severity;
 use memchr::memmem;
 
 use super::{
-    binary::{class_of, dde, embedded, linked_program, macro_sheet, macros},
+    binary::{class_of, embedded, linked_program, macro_sheet, macros},
     compound::{CompoundFile, MAGIC},
+    field, formula,
     macros::{Project, project},
     parts::{Parts, Use},
+    reference::references,
 };
 use crate::file::{
     budget::{Budget, Limit, is_excessive},
@@ -102,14 +104,15 @@ fn read_part<'a>(
         if let Some(format) = Format::of(&head) {
             read_picture(format, archive, entry, budget, contents);
         }
-        return Ok(());
+        let is_sheet = extension(path) == "xml" && path.contains("sheets/");
+        return if is_sheet { formulas(archive, entry, budget, contents) } else { Ok(()) };
     }
     let Some(octets) = unpacked(archive, entry, budget, contents)? else { return Ok(()) };
     for found in uses.iter().copied().chain(use_by_path(path)) {
         used(found, path, &octets, budget, contents)?;
     }
     match extension(path) {
-        "xml" if !is_hidden => part(path, &octets, contents),
+        "xml" | "vml" | "fpage" if !is_hidden => part(path, &octets, contents),
         extension if is_hidden || !INERT_EXTENSIONS.contains(&extension) => {
             if octets.starts_with(MAGIC) {
                 hidden_macros(&octets, budget, contents)?;
@@ -120,6 +123,25 @@ fn read_part<'a>(
         _ if is_object(path, uses) => contents.inner.push(Inner::new(entry.names(), octets)),
         _ => {}
     }
+    Ok(())
+}
+
+/// A sheet may be larger than all else that is unpacked, and what it has for us stands in single elements.
+fn formulas<'a>(
+    archive: &Archive<'a>,
+    entry: &Entry<'a>,
+    budget: &mut Budget,
+    contents: &mut Contents<'a>,
+) -> Result<(), Limit> {
+    const MAX_ELEMENT: usize = 256 * 1024;
+    let mut text = Vec::new();
+    archive.scan(entry, budget, |piece| {
+        text.extend_from_slice(piece);
+        let end = memchr::memrchr(b'<', &text).filter(|end| text.len() - end < MAX_ELEMENT).unwrap_or(text.len());
+        let whole: Vec<u8> = text.drain(..end).collect();
+        formula::judge_all(&String::from_utf8_lossy(&whole), contents);
+    })?;
+    formula::judge_all(&String::from_utf8_lossy(&text), contents);
     Ok(())
 }
 
@@ -211,9 +233,10 @@ fn is_read(path: &str) -> bool {
         "xml" => {
             let places =
                 ["macrosheets/", "externallinks/", "dialogsheets/", "word/", "ppt/slides/", "basic/", "meta-inf/"];
-            let files = ["content.xml", "styles.xml"];
+            let files = ["content.xml", "styles.xml", "xl/connections.xml"];
             (places.iter().any(|place| path.contains(place)) && !path.contains("theme")) || files.contains(&path)
         }
+        "vml" => true,
         "" => false,
         _ => !INERT_EXTENSIONS.contains(&extension),
     }
@@ -247,9 +270,9 @@ fn part(path: &str, octets: &[u8], contents: &mut Contents<'_>) {
 }
 
 fn fields(octets: &[u8], contents: &mut Contents<'_>) {
-    if has_dde_field(&text_of(octets)) {
-        dde(contents);
-    }
+    let text = text_of(octets);
+    field::fields(&text, contents);
+    references(&text, contents);
 }
 
 fn external_link(text: &str, contents: &mut Contents<'_>) {
@@ -273,39 +296,4 @@ fn binary_link(octets: &[u8], contents: &mut Contents<'_>) {
         let name = usize_at(record, 2).and_then(|letters| slice(record, 6, letters.checked_mul(2)?));
         linked_program(&utf16_text(name.unwrap_or_default()), contents);
     }
-}
-
-/// Instructions of fields may be cut into many runs, and may have comments of XML between their letters.
-pub(super) fn has_dde_field(text: &str) -> bool {
-    if !text.contains("instr") {
-        return false;
-    }
-    let (mut rest, mut instruction) = (text, String::new());
-    while let Some((_, after)) = rest.split_once('<') {
-        let (tag, text) = after.split_once('>').unwrap_or((after, ""));
-        let name = tag.split(|c: char| c.is_whitespace() || c == '/').next().unwrap_or_default();
-        if name.ends_with("instrText") {
-            instruction.push_str(text.split('<').next().unwrap_or_default());
-        } else if name.ends_with("fldSimple") && pieces(&format!("<{tag}>")).any(|piece| is_dde_instruction(&piece)) {
-            return true;
-        } else if name.ends_with("fldChar")
-            && (tag.contains("begin") || tag.contains("separate") || tag.contains("end"))
-        {
-            if is_dde(&instruction) {
-                return true;
-            }
-            instruction.clear();
-        }
-        rest = text;
-    }
-    is_dde(&instruction)
-}
-
-fn is_dde_instruction(piece: &Piece<'_>) -> bool {
-    matches!(piece, Piece::Tag(tag) if tag.get("instr").is_some_and(is_dde))
-}
-
-fn is_dde(instruction: &str) -> bool {
-    let word = instruction.split_whitespace().next().unwrap_or_default().to_ascii_uppercase();
-    matches!(word.as_str(), "DDE" | "DDEAUTO")
 }

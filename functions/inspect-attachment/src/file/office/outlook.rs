@@ -4,7 +4,9 @@ use gatepost::content::link::{Place, links_of_html, links_of_text};
 
 use super::{
     compound::{CompoundFile, Object},
-    compressed_rtf, rtf,
+    compressed_rtf,
+    relations::{Target, remote},
+    rtf,
 };
 use crate::file::{
     budget::{Budget, Limit},
@@ -37,10 +39,29 @@ pub(super) fn read(
                 let text = compressed_rtf::unpack(&file.stream(object, budget)?, budget)?;
                 contents.append(rtf::read(&text, budget));
             }
+            // Properties with a name, of which one is the sound of a reminder ([MS-OXORMDR] §2.2.1.6).
+            _ if property.starts_with('8') && property.ends_with("001F") => {
+                named_property(&utf16_text(&file.stream(object, budget)?), contents);
+            }
+            _ if property.starts_with('8') && property.ends_with("001E") => {
+                named_property(&text_of(&file.stream(object, budget)?), contents);
+            }
             _ => {}
         }
     }
     Ok(())
+}
+
+/// A path to another's share as the whole of a property: Outlook asks for it by itself.
+pub(crate) fn named_property(value: &str, contents: &mut Contents<'_>) {
+    let value = value.trim_end_matches('\0');
+    if value.starts_with("\\\\") && Target::of(value) == Target::Share {
+        contents.link(value);
+        remote(
+            contents,
+            "the message plays a sound from another's share, which is asked with the reader's credentials",
+        );
+    }
 }
 
 fn starts_with(name: &str, start: &str) -> bool {

@@ -62,7 +62,7 @@ fn relation(tag: &Tag<'_>, contents: &mut Contents<'_>) -> Option<Relation> {
     None
 }
 
-fn remote(contents: &mut Contents<'_>, detail: &str) {
+pub(super) fn remote(contents: &mut Contents<'_>, detail: &str) {
     contents.remark("remote_object", Severity::Quarantine, detail);
 }
 
@@ -74,8 +74,19 @@ impl Target {
         let path = target.strip_prefix("file:").unwrap_or(&target);
         match scheme {
             "http" | "https" | "ftp" => Self::Web,
-            "mhtml" | "script" | "javascript" | "vbscript" | "ms-msdt" | "search-ms" | "search" | "its" | "ms-its"
-            | "mk" => Self::Runs,
+            "mhtml"
+            | "script"
+            | "javascript"
+            | "vbscript"
+            | "ms-msdt"
+            | "search-ms"
+            | "search"
+            | "its"
+            | "ms-its"
+            | "mk"
+            | "vnd.sun.star.script"
+            | "macro"
+            | "slot" => Self::Runs,
             _ => host_of_share(path).map_or(Self::Near, |_| Self::Share),
         }
     }

@@ -3,7 +3,7 @@
 use gatepost::finding::Severity;
 use memchr::memmem;
 
-use super::{binary, compound::MAGIC, package, relations::is_elsewhere};
+use super::{compound::MAGIC, field, package, relations::is_elsewhere};
 use crate::file::{
     budget::{Budget, Limit},
     contents::Contents,
@@ -209,7 +209,7 @@ impl Walk<'static> {
             }
             Destination::ObjectClass if is_attacked(words.trim().as_bytes()) => self.attacks(),
             Destination::Template => self.template(&words),
-            Destination::Instruction => self.instruction(&words),
+            Destination::Instruction => field::instruction(&words, &mut self.contents),
             Destination::ObjectClass | Destination::Unknown => {}
         }
         Ok(())
@@ -226,18 +226,6 @@ impl Walk<'static> {
             let detail = "the document loads a template from elsewhere when it is opened";
             self.contents.remark("remote_template", Severity::Quarantine, detail);
             self.contents.link(target);
-        }
-    }
-
-    fn instruction(&mut self, text: &str) {
-        let mut words = text.split_whitespace();
-        let kind = words.next().unwrap_or_default().to_ascii_uppercase();
-        let target = words.find(|word| !word.starts_with('\\')).unwrap_or_default().trim_matches('"');
-        match kind.as_str() {
-            "DDE" | "DDEAUTO" => binary::dde(&mut self.contents),
-            "HYPERLINK" => self.contents.link(target),
-            "INCLUDEPICTURE" | "INCLUDETEXT" | "IMPORT" | "INCLUDE" => self.contents.link(target),
-            _ => {}
         }
     }
 

@@ -6,7 +6,7 @@ use std::io::Read;
 
 use bzip2_rs::DecoderReader;
 use flate2::read::DeflateDecoder;
-use lzma_rust2::{Lzma2Reader, LzmaReader};
+use lzma_rust2::Lzma2Reader;
 
 use self::header::{
     ADDITIONAL_STREAMS, ARCHIVE_PROPERTIES, Cursor, ENCODED_HEADER, END, FILES, Folder, HEADER, MAIN_STREAMS,
@@ -14,9 +14,9 @@ use self::header::{
 };
 use super::{
     budget::{Budget, Limit},
-    compressed::{MAX_DICTIONARY, dictionary_size},
+    compressed::{MAX_DICTIONARY, dictionary_size, lzma_reader},
     contents::Contents,
-    octets::{slice, u32_at, u64_at},
+    octets::{slice, u64_at},
 };
 
 /// Headers within headers: one is usual.
@@ -24,12 +24,15 @@ const MAX_HEADERS: usize = 2;
 
 const AES: &[u8] = &[0x06, 0xf1, 0x07, 0x01];
 
-/// Filters turn around addresses in programs: what a file is shows without turning them back.
+/// Hides every octet, and is undone.
+const DELTA: &[u8] = &[0x03];
+
+/// The other filters turn around addresses in programs: what a file is shows without turning them back.
 const FILTERS: &[&[u8]] = &[
     &[0x03, 0x03, 0x01, 0x03],
     &[0x03, 0x03, 0x05, 0x01],
     &[0x03, 0x03, 0x07, 0x01],
-    &[0x03],
+    DELTA,
     &[0x04],
     &[0x05],
     &[0x07],
@@ -157,19 +160,29 @@ fn unpack(archive: &[u8], folder: &Folder, budget: &mut Budget) -> Result<Vec<u8
             Box::new(Lzma2Reader::new(packed, dictionary, None))
         }
         [3, 1, 1] => {
-            let (property, dictionary) =
-                coder.properties.first().zip(u32_at(&coder.properties, 1)).ok_or(Failure::Unknown)?;
-            // No dictionary need be larger than all that comes out.
-            let dictionary = u64::from(dictionary).min(coder.unpack_size.max(4096));
-            let dictionary = u32::try_from(dictionary).ok().filter(|size| *size <= MAX_DICTIONARY);
-            let dictionary = dictionary.ok_or(Failure::Unknown)?;
-            let reader = LzmaReader::new_with_props(packed, coder.unpack_size, *property, dictionary, None);
-            Box::new(reader.map_err(|_| Failure::Unknown)?)
+            let reader = lzma_reader(&coder.properties, coder.unpack_size, packed);
+            Box::new(reader.ok_or(Failure::Unknown)?)
         }
         [4, 1, 8] => Box::new(DeflateDecoder::new(packed)),
         [4, 2, 2] => Box::new(DecoderReader::new(packed)),
         _ => return Err(Failure::Unknown),
     };
     let sized = reader.take(coder.unpack_size);
-    Ok(budget.unpack(packed.len(), sized)?)
+    let mut unpacked = budget.unpack(packed.len(), sized)?;
+    // The coder that packed comes last.
+    for delta in folder.coders.iter().rev().filter(|coder| coder.id == DELTA) {
+        sum_up(&mut unpacked, usize::from(delta.properties.first().copied().unwrap_or_default()) + 1);
+    }
+    Ok(unpacked)
+}
+
+/// Each octet is the difference to the one so many octets before.
+fn sum_up(octets: &mut [u8], distance: usize) {
+    let mut before = [0; 256];
+    for (at, octet) in octets.iter_mut().enumerate() {
+        if let Some(sum) = before.get_mut(at % distance) {
+            *octet = octet.wrapping_add(*sum);
+            *sum = *octet;
+        }
+    }
 }

@@ -3,6 +3,7 @@
 
 mod archives;
 pub(crate) mod build;
+mod fields;
 mod honest;
 mod messages;
 mod office;
@@ -10,6 +11,7 @@ mod pages;
 mod pdf;
 mod pdf_budget;
 mod pictures;
+mod unopened;
 
 use super::{File, Inspected, Role, budget::Budget, inspect_file, name::FileName};
 

@@ -1,5 +1,10 @@
 //! HTML pages and SVG drawings that are opened from disk: what they build, ask for and lead to.
 
+mod encoded;
+mod script;
+mod shown;
+mod source;
+
 use std::collections::HashSet;
 
 use gatepost::content::{
@@ -11,35 +16,26 @@ use gatepost::content::{
 use gatepost::finding::Severity;
 use memchr::memmem;
 
+use self::{
+    encoded::{Decoded, Encoded},
+    script::Scripts,
+    shown::Shown,
+};
 use super::{
     budget::{Budget, Limit},
-    contents::Contents,
+    contents::{Contents, Inner},
     octets::text_of,
     picture::{Format, drawings_of_page, look_at_drawings},
 };
 
-/// Letters in a row that only encoded octets have.
-const ENCODED_LETTERS: usize = 200;
+/// A script that draws what a page shows has data of its own, and is longer.
+const DRAWING_SCRIPT: usize = 1_000;
 
-/// A script that is longer is a program, of which leading elsewhere is a part.
-const SHORT_SCRIPT: usize = 2_000;
+/// Files and pages that one page holds in letters.
+const MAX_DECODED: usize = 100;
 
 /// Octets of the shortest address that holds a picture of a code.
 const LEAST_PICTURE: usize = 100;
-
-/// What the scripts of a page do, all together.
-#[derive(Debug, Default)]
-struct Scripts {
-    has_script: bool,
-    decodes: bool,
-    builds_file: bool,
-    saves: bool,
-    carries_octets: bool,
-    runs_text: bool,
-    runs_decoded: bool,
-    leads_away: bool,
-    is_long: bool,
-}
 
 /// How a file is opened that a browser opens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,7 +61,7 @@ impl Page {
             }
             reader.read(&expanded.text, &[Reading::Xml], contents);
         }
-        reader.scripts.judge(self.is_drawing, contents);
+        reader.finish(self.is_drawing, contents);
         look_at_drawings(&drawings_of_page(&text, &mut |_| {}), budget, contents);
     }
 }
@@ -81,6 +77,8 @@ pub(crate) fn codes_of_letter(octets: &[u8], budget: &mut Budget, contents: &mut
 #[derive(Debug, Default)]
 struct Reader {
     scripts: Scripts,
+    shown: Shown,
+    encoded: Encoded,
     /// Pages within the page that are handed on.
     inner: HashSet<String>,
 }
@@ -94,6 +92,7 @@ impl Reader {
     }
 
     fn read_as(&mut self, text: &str, reading: Reading, contents: &mut Contents<'_>) {
+        let before = (std::mem::take(&mut self.scripts.length), self.shown.begin());
         // A script within a drawing has its text in pieces.
         let mut script: Option<String> = None;
         for piece in Pieces::of(text, reading) {
@@ -102,23 +101,38 @@ impl Reader {
                     let is_script = tag.local_name() == "script" && !is_data(&tag);
                     self.scripts.has_script |= is_script;
                     self.judge(&tag, contents);
+                    self.shown.open(&tag);
                     if is_script && !tag.is_empty {
                         script.get_or_insert_default();
                     }
                 }
-                Piece::Text(text) => script.iter_mut().for_each(|script| script.push_str(&resolved(text))),
+                Piece::Text(text) => match &mut script {
+                    Some(script) => script.push_str(&resolved(text)),
+                    None => {
+                        self.shown.text(text);
+                        self.encoded.note(text);
+                    }
+                },
                 Piece::Raw("style", text) => self.pictures(text, contents),
-                Piece::Raw("script", text) => script.iter_mut().for_each(|script| script.push_str(text)),
+                Piece::Raw("script", text) if script.is_some() => {
+                    script.iter_mut().for_each(|script| script.push_str(text));
+                }
                 Piece::Close(name) if local(&name) == "script" => self.note(&mut script),
-                Piece::Raw(..) | Piece::Close(_) | Piece::Comment(_) => {}
+                Piece::Close(name) => self.shown.close(local(&name)),
+                // What is no script is read by one.
+                Piece::Raw(_, text) | Piece::Comment(text) => self.encoded.note(text),
             }
         }
         self.note(&mut script);
+        // Another reading of the same page shows it once more.
+        self.scripts.length = self.scripts.length.max(before.0);
+        self.shown.end(before.1);
     }
 
     fn note(&mut self, script: &mut Option<String>) {
         if let Some(script) = script.take() {
             self.scripts.note(&script);
+            self.encoded.note(&script);
         }
     }
 
@@ -146,7 +160,9 @@ impl Reader {
             }
             _ => {}
         }
+        self.shown.targets(tag);
         for (name, value) in tag.attributes() {
+            self.encoded.note(&value);
             self.attribute(tag.local_name(), local(&name), &value, contents);
         }
     }
@@ -235,85 +251,84 @@ fn refresh(content: &str, contents: &mut Contents<'_>) {
     }
 }
 
-impl Scripts {
-    /// What does nothing is no script.
-    fn note_address(&mut self, value: &str) {
-        let target = address(value);
-        let lower = target.get(..target.floor_char_boundary(40)).unwrap_or_default().to_ascii_lowercase();
-        let is_script = ["javascript:", "vbscript:"].iter().any(|scheme| lower.starts_with(scheme));
-        let is_idle =
-            matches!(lower.as_str(), "javascript:" | "javascript:;" | "javascript:void(0)" | "javascript:void(0);");
-        if is_script && !is_idle {
-            self.has_script = true;
-            self.note(value);
+impl Reader {
+    /// What all of it comes to, once all of it is read.
+    fn finish(mut self, is_drawing: bool, contents: &mut Contents<'_>) {
+        if self.scripts.has_script && self.scripts.decodes {
+            self.bring_to_light(contents);
+        }
+        if self.is_anothers() {
+            let detail = "the page has nothing of its own to show and loads what it shows from elsewhere";
+            contents.remark("page_redirect", Severity::Quarantine, detail);
+        }
+        if self.scripts.has_script {
+            self.judge_scripts(contents);
+            script_runs(is_drawing, contents);
         }
     }
 
-    fn note(&mut self, script: &str) {
-        let compact: String = script.chars().filter(|c| !c.is_whitespace()).collect();
-        let has = |words: &[&str]| words.iter().any(|word| compact.contains(word));
-        self.has_script |= !compact.is_empty();
-        self.is_long |= SHORT_SCRIPT < compact.len() && !has_encoded_octets(&compact);
-        self.decodes |= has(&["atob", "fromCharCode", "Uint8Array", "decodeURIComponent", "unescape(", "base64"]);
-        self.builds_file |=
-            has(&["newBlob", "createObjectURL", "msSaveOrOpenBlob", "msSaveBlob", "newFile(", "showSaveFilePicker"]);
-        self.saves |= has(&[".download", "'download'", "\"download\"", "msSaveOrOpenBlob", "msSaveBlob", ".click("]);
-        self.runs_text |=
-            has(&["eval(", "document.write", "Function(", "innerHTML", "insertAdjacentHTML", "execScript"]);
-        self.runs_decoded |= ["eval(", "write(", "writeln(", "Function(", "innerHTML="].iter().any(|runs| {
-            ["atob(", "unescape(", "window.atob(", "decodeURIComponent(", "String.fromCharCode("]
-                .iter()
-                .any(|decodes| compact.contains(&format!("{runs}{decodes}")))
-        });
-        self.leads_away |= leads_away(&compact);
-        self.carries_octets |= has_encoded_octets(&compact);
+    /// What its scripts decode is judged as if it were written.
+    fn bring_to_light(&mut self, contents: &mut Contents<'_>) {
+        let mut files = 0;
+        for decoded in self.encoded.decoded() {
+            let inner = match decoded {
+                Decoded::Text(text) => {
+                    self.scripts.note(&text);
+                    continue;
+                }
+                Decoded::Page(octets) => Inner { declared: "text/html".to_owned(), ..Inner::new(Vec::new(), octets) },
+                Decoded::File(octets) => Inner::new(Vec::new(), octets),
+            };
+            files += 1;
+            if MAX_DECODED < files {
+                return contents.exceeded(Limit::Entries);
+            }
+            contents.inner.push(inner);
+        }
     }
 
-    fn judge(&self, is_drawing: bool, contents: &mut Contents<'_>) {
-        if !self.has_script {
-            return;
-        }
-        if self.builds_file && (self.carries_octets || self.decodes && self.saves) {
+    /// Whoever opens it sees a page that nobody has sent.
+    fn is_anothers(&self) -> bool {
+        let (shown, scripts) = (&self.shown, &self.scripts);
+        let draws = DRAWING_SCRIPT < scripts.length;
+        !shown.has_text() && (shown.frames || !draws && (shown.loads_script || scripts.loads))
+    }
+
+    fn judge_scripts(&self, contents: &mut Contents<'_>) {
+        let (scripts, has_text) = (&self.scripts, self.shown.has_text());
+        // A program with much to show has all of these words, and so has a library.
+        let is_bare = !has_text && scripts.are_short();
+        let carries = scripts.carries_octets || is_bare && self.encoded.has_octets;
+        if scripts.builds_file && (carries || scripts.decodes && scripts.saves) {
             smuggles(contents);
         }
-        if self.runs_decoded || self.carries_octets && self.decodes && self.runs_text {
+        let runs_what_it_carries = scripts.decodes && scripts.runs_text;
+        let hides = scripts.runs_decoded
+            || scripts.is_of_signs
+            || runs_what_it_carries && (scripts.carries_octets || is_bare)
+            || runs_what_it_carries && scripts.carries_numbers && scripts.are_short();
+        if hides {
             let detail = "a script in the page hides what it writes or runs";
             contents.remark("obfuscated_script", Severity::Quarantine, detail);
         }
-        if self.leads_away {
-            let severity = if self.is_long { Severity::Review } else { Severity::Quarantine };
-            contents.remark("page_redirect", severity, "a script in the page leads to another address");
+        if scripts.asks_password {
+            let detail = "a script in the page makes a field for a password";
+            contents.remark("credential_form", Severity::Quarantine, detail);
         }
-        if is_drawing {
-            let detail = "the drawing has a script in it, which runs when it is opened";
-            contents.remark("svg_script", Severity::Quarantine, detail);
-        } else {
-            contents.remark(
-                "html_script",
-                Severity::Review,
-                "the page has a script in it, which runs when it is opened",
-            );
+        let goes = scripts.submits && self.shown.has_form || scripts.clicks && self.shown.has_link || scripts.opens;
+        if scripts.leads_away || is_bare && goes {
+            let severity = if scripts.is_long && !is_bare { Severity::Review } else { Severity::Quarantine };
+            contents.remark("page_redirect", severity, "a script in the page leads to another address");
         }
     }
 }
 
-/// Whether an address is assigned, not compared or read.
-fn leads_away(compact: &str) -> bool {
-    let assigned = |name: &str| {
-        let mut ends = compact.match_indices(name).map(|(at, _)| compact.get(at + name.len()..).unwrap_or_default());
-        ends.any(|after| {
-            after.starts_with('=') && !after.starts_with("==")
-                || after.starts_with(".href=") && !after.starts_with(".href==")
-        })
-    };
-    assigned("location") || ["location.replace(", "location.assign("].iter().any(|call| compact.contains(call))
-}
-
-fn has_encoded_octets(script: &str) -> bool {
-    let mut letters = 0;
-    script.bytes().any(|octet| {
-        letters =
-            if octet.is_ascii_alphanumeric() || matches!(octet, b'+' | b'/' | b'=' | b'%') { letters + 1 } else { 0 };
-        ENCODED_LETTERS < letters
-    })
+fn script_runs(is_drawing: bool, contents: &mut Contents<'_>) {
+    if is_drawing {
+        let detail = "the drawing has a script in it, which runs when it is opened";
+        contents.remark("svg_script", Severity::Quarantine, detail);
+    } else {
+        let detail = "the page has a script in it, which runs when it is opened";
+        contents.remark("html_script", Severity::Review, detail);
+    }
 }
