@@ -127,7 +127,9 @@ pub(super) fn by_offset(content: &[u8]) -> Option<Kind> {
         return Some(Kind::Image);
     }
     let head = content.get(..PDF_HEADER_WITHIN).unwrap_or(content);
-    memmem::find(head, b"%PDF-").map(|_| Kind::Pdf)
+    // Data of a form (FDF) has the same objects and the same actions.
+    let is_pdf = content.starts_with(b"%FDF-") || memmem::find(head, b"%PDF-").is_some();
+    is_pdf.then_some(Kind::Pdf)
 }
 
 /// The boot sector of a FAT or NTFS volume, or a partition table of one.

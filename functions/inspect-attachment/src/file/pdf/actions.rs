@@ -11,6 +11,7 @@ use super::{
     File, MAX_NESTING, file_names,
     objects::{Dictionary, Value},
     print::only_prints,
+    text_string,
 };
 use crate::file::{
     budget::{Budget, Limit},
@@ -237,7 +238,13 @@ pub(super) fn is_field(dictionary: &Dictionary<'_>) -> bool {
 }
 
 fn is_leaving(action: &Dictionary<'_>) -> bool {
-    [&b"URI"[..], b"SubmitForm"].iter().any(|kind| action.is(b"S", kind))
+    let is_remote = action.is(b"S", b"GoToR")
+        && match action.get(b"F") {
+            Some(Value::Dictionary(file)) => file_names(file).iter().any(|name| name.contains("://")),
+            Some(Value::Text(name)) => text_string(name).contains("://"),
+            _ => false,
+        };
+    is_remote || [&b"URI"[..], b"SubmitForm"].iter().any(|kind| action.is(b"S", kind))
 }
 
 /// What a form needs runs in most forms; what prints is in most labels.

@@ -15,6 +15,12 @@ const LEADS_OUT: [&str; 6] = ["launchURL", "gotoURL", "exportDataObject", "impor
 
 /// Nearly all such forms compute something, and few lead anywhere unasked.
 pub(super) fn judge(form: &str, contents: &mut Contents<'_>) {
+    let is_quoted_share =
+        |quote: char| form.contains(&format!("{quote}\\\\")) || form.contains(&format!("{quote}file://"));
+    if ['"', '\''].into_iter().any(is_quoted_share) {
+        let detail = "the PDF form opens a share of another machine, which is given the reader's credentials";
+        contents.remark("remote_object", Severity::Quarantine, detail);
+    }
     let mut is_asked_for = false;
     for piece in pieces(form) {
         match piece {

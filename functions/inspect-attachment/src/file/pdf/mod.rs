@@ -259,7 +259,7 @@ impl<'a> Judge<'_, 'a> {
         let is_remote = [&b"GoToR"[..], b"GoToE", b"ImportData"].iter().any(|kind| dictionary.is(b"S", kind));
         for (key, value) in &dictionary.0 {
             match key.as_ref() {
-                b"JS" => {
+                b"JS" | b"Before" | b"After" | b"AfterPermsReady" => {
                     let scripts = self.file.texts(value, self.budget)?;
                     scripts.iter().for_each(|script| judge_script(script, trigger, self.contents));
                 }
@@ -279,12 +279,17 @@ impl<'a> Judge<'_, 'a> {
 
     fn share(&mut self, value: &Value<'a>) -> Result<(), Limit> {
         let targets = self.file.texts(value, self.budget)?;
+        self.shares(&targets);
+        targets.into_iter().filter(|target| target.contains("://")).for_each(|target| self.contents.link(target));
+        Ok(())
+    }
+
+    /// Whatever plays, shows or imports a file: to ask for it is to log in there.
+    fn shares(&mut self, targets: &[String]) {
         if targets.iter().any(|target| target.replace('\\', "/").starts_with("//")) {
             let detail = "the PDF file opens a share of another machine, which is given the reader's credentials";
             self.contents.remark("remote_object", Severity::Quarantine, detail);
         }
-        targets.into_iter().filter(|target| target.contains("://")).for_each(|target| self.contents.link(target));
-        Ok(())
     }
 
     /// A stream is no address.
@@ -296,6 +301,9 @@ impl<'a> Judge<'_, 'a> {
         }
         if is_text(value) || key == b"F" && matches!(value, Value::Reference(_)) && !self.is_stream(value) {
             let targets = self.file.texts(value, self.budget)?;
+            if key == b"F" {
+                self.shares(&targets);
+            }
             let targets = targets.into_iter().filter(|target| key == b"URI" || target.contains("://"));
             targets.for_each(|target| self.contents.link(target));
         }
