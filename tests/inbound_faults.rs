@@ -438,3 +438,23 @@ async fn a_message_that_is_judged_again_has_a_report_for_each_time_and_the_ledge
     assert_eq!(lying, named);
     assert_ne!(named[0], named[1]);
 }
+
+#[tokio::test]
+async fn an_event_about_a_message_that_was_cleared_leaves_no_claim_behind_wherever_it_dies() {
+    let bench = Bench::start(NO_FAULT).await;
+    let event = bench.store(&Case::named("aligned"), "cleared").await;
+    assert_eq!(bench.answer(json!({"sweep": {"message_id": "cleared"}}), clock::now()).await, Continue);
+    bench.verifier.messages.clear_inbound("cleared").await.expect("the bucket does it");
+    // Dropped in the middle: what was sent to the table may or may not have arrived.
+    for step in 0..40_u64 {
+        let mut event = event.clone();
+        event["Records"][0]["ses"]["receipt"]["recipients"] = json!([format!("ann{step}@receiver.example")]);
+        let answer = handle(&bench.verifier, event, clock::now());
+        let _ = tokio::time::timeout(Duration::from_micros(step * step * 20), answer).await;
+    }
+    assert_eq!(bench.answer(event, clock::now()).await, Continue);
+    let entries = bench.verifier.ledger.entries("cleared").await.expect("the table answers");
+    assert!(1 < entries.len(), "at least the last one came to its end");
+    let unsettled: Vec<_> = entries.iter().filter(|entry| entry.decided().is_none() || !entry.is_placed).collect();
+    assert!(unsettled.is_empty(), "{unsettled:?}");
+}

@@ -106,8 +106,12 @@ impl Verifier {
         receipt: &Receipt,
         clock: Clock,
     ) -> Result<Settled, VerifyError> {
+        let entries = self.ledger.entries(receipt.message_id.as_str()).await?;
+        if let Some(settled) = self.join(entry, &entries, receipt, clock).await? {
+            return Ok(settled);
+        }
         match self.claim(entry, &receipt.recipients, clock).await? {
-            Claimed::Ours(claim) => self.settle(receipt, &claim, clock).await,
+            Claimed::Ours(claim) => self.settle(receipt, &claim, &entries, clock).await,
             Claimed::Decided(decision) => {
                 let is_noted = decision.is_placed;
                 Ok(Settled::before(decision, is_noted))
@@ -116,9 +120,37 @@ impl Verifier {
         }
     }
 
-    async fn settle(&self, receipt: &Receipt, claim: &Claim, clock: Clock) -> Result<Settled, VerifyError> {
+    /// For recipients that nobody spoke of before, what is decided is written down without a claim. Whoever dies leaves nothing
+    /// behind then, which nobody would find once the message is no longer in `inbound/`.
+    async fn join(
+        &self,
+        entry: &EntryKey,
+        entries: &[Entry],
+        receipt: &Receipt,
+        clock: Clock,
+    ) -> Result<Option<Settled>, VerifyError> {
+        let is_new = entries.iter().all(|known| known.key != *entry);
+        let Some((sibling, decision)) = decided(entries).filter(|_| is_new) else { return Ok(None) };
+        let is_counted = may_be_the_same(sibling, receipt);
+        let counted = (!is_counted).then(|| self.count_joined(receipt, decision.disposition, clock)).flatten();
+        match self.ledger.join(entry, &receipt.recipients, &decision, counted, clock.now()).await? {
+            Recorded::Ours => {
+                let is_noted = decision.is_placed;
+                Ok(Some(Settled::before(decision, is_noted)))
+            }
+            Recorded::Overtaken => Ok(None),
+        }
+    }
+
+    async fn settle(
+        &self,
+        receipt: &Receipt,
+        claim: &Claim,
+        entries: &[Entry],
+        clock: Clock,
+    ) -> Result<Settled, VerifyError> {
         let settled = tokio::select! {
-            settled = self.adopt_or_judge(receipt, claim, clock) => settled,
+            settled = self.adopt_or_judge(receipt, claim, entries, clock) => settled,
             lost = self.keep(claim, clock) => return Err(lost),
             () = sleep(clock.left_of(SETTLE_WITHIN)) => Err(VerifyError::Late),
         };
@@ -128,9 +160,15 @@ impl Verifier {
         settled
     }
 
-    async fn adopt_or_judge(&self, receipt: &Receipt, claim: &Claim, clock: Clock) -> Result<Settled, VerifyError> {
-        let entries = self.ledger.entries(receipt.message_id.as_str()).await?;
-        if let Some(settled) = self.adopt(&entries, receipt, claim, clock).await? {
+    /// `entries` are those of the message before it was claimed.
+    async fn adopt_or_judge(
+        &self,
+        receipt: &Receipt,
+        claim: &Claim,
+        entries: &[Entry],
+        clock: Clock,
+    ) -> Result<Settled, VerifyError> {
+        if let Some(settled) = self.adopt(entries, receipt, claim, clock).await? {
             return Ok(settled);
         }
         let judged = if MOST_ATTEMPTS < claim.attempts {
@@ -155,9 +193,7 @@ impl Verifier {
         claim: &Claim,
         clock: Clock,
     ) -> Result<Option<Settled>, VerifyError> {
-        let Some((sibling, decision)) = entries.iter().find_map(|entry| Some((entry, entry.decision()?))) else {
-            return Ok(None);
-        };
+        let Some((sibling, decision)) = decided(entries) else { return Ok(None) };
         let is_counted = may_be_the_same(sibling, receipt);
         let counted = (!is_counted).then(|| self.count_adopted(receipt, decision.disposition, claim, clock)).flatten();
         self.decide(claim, &decision, counted, clock).await?;
@@ -223,6 +259,10 @@ impl Verifier {
             Recorded::Overtaken => Err(VerifyError::Overtaken),
         }
     }
+}
+
+fn decided(entries: &[Entry]) -> Option<(&Entry, Decision)> {
+    entries.iter().find_map(|entry| Some((entry, entry.decision()?)))
 }
 
 /// Recipients that nobody named, to the sweep, may be those that somebody names: they are counted once.

@@ -242,6 +242,17 @@ impl Verifier {
         self.addition(receipt.recipients.first(), &[total, Some(outcome(disposition))], None, clock)
     }
 
+    /// The same for recipients that nobody spoke of before.
+    pub(crate) fn count_joined(
+        &self,
+        receipt: &Receipt,
+        disposition: Disposition,
+        clock: Clock,
+    ) -> Option<TransactWriteItem> {
+        let channels = [Some(Channel::Total), Some(outcome(disposition))];
+        self.addition(receipt.recipients.first(), &channels, None, clock)
+    }
+
     fn addition(
         &self,
         recipient: Option<&String>,

@@ -11,12 +11,12 @@ use std::time::{Duration, SystemTime};
 use aws_sdk_dynamodb::{
     error::{BuildError, SdkError},
     operation::{transact_write_items::TransactWriteItemsError, update_item::UpdateItemError},
-    types::{ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update},
+    types::{Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update},
 };
 use ring::digest;
 
 use crate::io::table::{
-    EXPIRES_AT, Item, Table, TableError, key, number, read_number, read_text, text, unix_millis, unix_seconds,
+    EXPIRES_AT, Item, PK, Table, TableError, key, number, read_number, read_text, text, unix_millis, unix_seconds,
 };
 use crate::{api_key::hex, disposition::Disposition};
 
@@ -260,6 +260,37 @@ impl Ledger {
         self.transact(items).await
     }
 
+    /// Writes down for other recipients what was decided, and its count, as one entry that is complete at once.
+    /// [`Recorded::Overtaken`] when there is one already.
+    ///
+    /// # Errors
+    /// When the table did not answer.
+    pub async fn join(
+        &self,
+        entry: &EntryKey,
+        recipients: &[String],
+        decision: &Decision,
+        counted: Option<TransactWriteItem>,
+        now: SystemTime,
+    ) -> Result<Recorded, TableError> {
+        let mut item = entry.item_key();
+        let now_s = unix_seconds(now);
+        item.insert("disposition".to_owned(), text(decision.disposition.as_str()));
+        item.insert("report_key".to_owned(), text(&decision.report_key));
+        item.insert("recipients".to_owned(), text(recipients.join("\n")));
+        item.insert("first_seen".to_owned(), number(now_s));
+        item.insert("judged_at".to_owned(), number(now_s));
+        item.insert(EXPIRES_AT.to_owned(), number(now_s + REMEMBERED_FOR_SECONDS));
+        if decision.is_placed {
+            item.insert("placed_at".to_owned(), number(now_s));
+        }
+        let put = Put::builder().table_name(&self.table.name).set_item(Some(item));
+        let put = put.condition_expression("attribute_not_exists(#pk)").expression_attribute_names("#pk", PK).build();
+        let put = put.map_err(|cause| TableError::new("record a decision", cause))?;
+        let items = std::iter::once(TransactWriteItem::builder().put(put).build()).chain(counted);
+        self.transact(items.collect()).await
+    }
+
     fn overtake(&self, sibling: &EntryKey) -> Result<TransactWriteItem, BuildError> {
         let update = Update::builder()
             .table_name(&self.table.name)
@@ -311,7 +342,7 @@ impl Ledger {
         let query = self.table.client.query().table_name(&self.table.name);
         let query = query
             .key_condition_expression("#pk = :pk")
-            .expression_attribute_names("#pk", crate::io::table::PK)
+            .expression_attribute_names("#pk", PK)
             .expression_attribute_values(":pk", text(partition(message_id)))
             .consistent_read(true);
         let output = query.send().await.map_err(|error| TableError::new("look a message up", error))?;
@@ -343,7 +374,7 @@ impl Claim {
 impl Entry {
     fn read(item: &Item) -> Self {
         let recipients = read_text(item, "recipients").unwrap_or_default();
-        let message_id = read_text(item, crate::io::table::PK).unwrap_or_default();
+        let message_id = read_text(item, PK).unwrap_or_default();
         let message_id = message_id.strip_prefix(PARTITION).unwrap_or_default().to_owned();
         Self {
             key: EntryKey { message_id, recipients_hash: read_text(item, crate::io::table::SK).unwrap_or_default() },
