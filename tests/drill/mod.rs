@@ -97,7 +97,7 @@ fn any_seed() -> u64 {
 async fn the_drill() {
     let seed = told_by_environment("DRILL_SEED").unwrap_or_else(any_seed);
     let storm = told_by_environment("DRILL_SECONDS").map_or(DRILL, Duration::from_secs);
-    let report = drill("drill", seed, storm).await;
+    let report = drill(&format!("drill-{seed}"), seed, storm).await;
     println!("{report}");
     assert!(!report.is_broken(), "repeat it with DRILL_SEED={seed} DRILL_SECONDS={}", storm.as_secs());
 }
