@@ -80,6 +80,7 @@ fn requests(mut said: &[u8]) -> impl Iterator<Item = (&str, &[u8])> {
     std::iter::from_fn(move || {
         let end = said.windows(4).position(|octets| octets == b"\r\n\r\n")?;
         let head = std::str::from_utf8(&said[..end]).expect("a head is text");
+        assert!(field(head, "transfer-encoding").is_none(), "only a length tells where a body ends: {head}");
         let length = field(head, "content-length").map_or(0, |length| length.parse().expect("a number"));
         let body = said.get(end + 4..end + 4 + length)?;
         said = &said[end + 4 + length..];

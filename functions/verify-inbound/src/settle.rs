@@ -130,9 +130,8 @@ impl Verifier {
         clock: Clock,
     ) -> Result<Option<Settled>, VerifyError> {
         let is_new = entries.iter().all(|known| known.key != *entry);
-        let Some((sibling, decision)) = decided(entries).filter(|_| is_new) else { return Ok(None) };
-        let is_counted = may_be_the_same(sibling, receipt);
-        let counted = (!is_counted).then(|| self.count_joined(receipt, decision.disposition, clock)).flatten();
+        let adoptable = self.adoptable(entries, receipt, None, clock).filter(|_| is_new);
+        let Some((decision, counted)) = adoptable else { return Ok(None) };
         match self.ledger.join(entry, &receipt.recipients, &decision, counted, clock.now()).await? {
             Recorded::Ours => {
                 let is_noted = decision.is_placed;
@@ -193,11 +192,23 @@ impl Verifier {
         claim: &Claim,
         clock: Clock,
     ) -> Result<Option<Settled>, VerifyError> {
-        let Some((sibling, decision)) = decided(entries) else { return Ok(None) };
-        let is_counted = may_be_the_same(sibling, receipt);
-        let counted = (!is_counted).then(|| self.count_adopted(receipt, decision.disposition, claim, clock)).flatten();
+        let Some((decision, counted)) = self.adoptable(entries, receipt, Some(claim), clock) else { return Ok(None) };
         self.decide(claim, &decision, counted, clock).await?;
         Ok(Some(Settled::before(decision, false)))
+    }
+
+    /// What was decided for others, and what that adds to the counters; `claim` is the one on these recipients, if they have any.
+    fn adoptable(
+        &self,
+        entries: &[Entry],
+        receipt: &Receipt,
+        claim: Option<&Claim>,
+        clock: Clock,
+    ) -> Option<(Decision, Option<TransactWriteItem>)> {
+        let (sibling, decision) = entries.iter().find_map(|entry| Some((entry, entry.decision()?)))?;
+        let is_counted = may_be_the_same(sibling, receipt);
+        let counted = (!is_counted).then(|| self.count_adopted(receipt, decision.disposition, claim, clock)).flatten();
+        Some((decision, counted))
     }
 
     async fn judge(&self, receipt: &Receipt, claim: &Claim, clock: Clock) -> Result<Judged, VerifyError> {
@@ -259,10 +270,6 @@ impl Verifier {
             Recorded::Overtaken => Err(VerifyError::Overtaken),
         }
     }
-}
-
-fn decided(entries: &[Entry]) -> Option<(&Entry, Decision)> {
-    entries.iter().find_map(|entry| Some((entry, entry.decision()?)))
 }
 
 /// Recipients that nobody named, to the sweep, may be those that somebody names: they are counted once.

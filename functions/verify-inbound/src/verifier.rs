@@ -232,25 +232,15 @@ impl Verifier {
         &self,
         receipt: &Receipt,
         disposition: Disposition,
-        claim: &Claim,
+        claim: Option<&Claim>,
         clock: Clock,
     ) -> Option<TransactWriteItem> {
-        if claim.was_reopened {
+        if claim.is_some_and(|claim| claim.was_reopened) {
             return None;
         }
-        let total = (!claim.was_deferred).then_some(Channel::Total);
+        let was_deferred = claim.is_some_and(|claim| claim.was_deferred);
+        let total = (!was_deferred).then_some(Channel::Total);
         self.addition(receipt.recipients.first(), &[total, Some(outcome(disposition))], None, clock)
-    }
-
-    /// The same for recipients that nobody spoke of before.
-    pub(crate) fn count_joined(
-        &self,
-        receipt: &Receipt,
-        disposition: Disposition,
-        clock: Clock,
-    ) -> Option<TransactWriteItem> {
-        let channels = [Some(Channel::Total), Some(outcome(disposition))];
-        self.addition(receipt.recipients.first(), &channels, None, clock)
     }
 
     fn addition(
