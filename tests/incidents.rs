@@ -9,7 +9,9 @@ use std::{
 };
 
 use aws_sdk_dynamodb::{
-    config::{ConfigBag, Intercept, RuntimeComponents, interceptors::BeforeSerializationInterceptorContextRef},
+    config::{
+        ConfigBag, Intercept, RuntimeComponents, interceptors::BeforeSerializationInterceptorContextRef as Asked,
+    },
     error::BoxError,
     operation::{query::QueryInput, transact_write_items::TransactWriteItemsInput},
     types::AttributeValue,
@@ -315,58 +317,48 @@ async fn a_campaign_is_no_incident_and_a_silence_is_told_of_when_it_ends() {
     }
 }
 
-/// Fails every read of one shard while it is told to.
-#[derive(Debug, Clone)]
-struct BrokenShard {
-    partition: String,
-    is_broken: Arc<AtomicBool>,
+/// What is asked of the table and is not answered.
+type IsBroken = Arc<dyn Fn(&Asked<'_>) -> bool + Send + Sync>;
+
+struct Broken(IsBroken);
+
+impl std::fmt::Debug for Broken {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("Broken")
+    }
 }
 
-impl Intercept for BrokenShard {
+impl Intercept for Broken {
     fn name(&self) -> &'static str {
-        "broken shard"
+        "broken"
     }
 
     fn read_before_serialization(
         &self,
-        context: &BeforeSerializationInterceptorContextRef<'_>,
+        context: &Asked<'_>,
         _: &RuntimeComponents,
         _: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        let query = context.input().downcast_ref::<QueryInput>();
-        let values = query.and_then(|query| query.expression_attribute_values.as_ref());
-        let is_ours = values.is_some_and(|values| values.values().any(|value| value.as_s() == Ok(&self.partition)));
-        if is_ours && self.is_broken.load(Ordering::SeqCst) { Err("the shard does not answer".into()) } else { Ok(()) }
+        if (self.0)(context) { Err("the table does not answer".into()) } else { Ok(()) }
     }
 }
 
-/// Fails the first transaction.
-#[derive(Debug, Clone, Default)]
-struct BrokenOnce(Arc<AtomicBool>);
-
-impl Intercept for BrokenOnce {
-    fn name(&self) -> &'static str {
-        "broken once"
-    }
-
-    fn read_before_serialization(
-        &self,
-        context: &BeforeSerializationInterceptorContextRef<'_>,
-        _: &RuntimeComponents,
-        _: &mut ConfigBag,
-    ) -> Result<(), BoxError> {
-        let is_transaction = context.input().downcast_ref::<TransactWriteItemsInput>().is_some();
-        let is_first = is_transaction && !self.0.swap(true, Ordering::SeqCst);
-        if is_first { Err("the table does not answer".into()) } else { Ok(()) }
-    }
+/// A scanner whose table fails where it is told to.
+fn failing(bench: &Bench, is_broken: IsBroken) -> Scanner {
+    let mut scanner = bench.scanner(&bench.sns.url());
+    let config = scanner.models.table.client.config().to_builder().interceptor(Broken(is_broken));
+    scanner.models.table.client = aws_sdk_dynamodb::Client::from_conf(config.build());
+    scanner
 }
 
 #[tokio::test]
 async fn an_alert_whose_first_write_failed_is_told_by_the_same_scan_and_once() {
     let (bench, flood) = Bench::with_a_flood().await;
-    let mut scanner = bench.scanner(&bench.sns.url());
-    let config = scanner.models.table.client.config().to_builder().interceptor(BrokenOnce::default());
-    scanner.models.table.client = aws_sdk_dynamodb::Client::from_conf(config.build());
+    let was_broken = AtomicBool::new(false);
+    let is_first = move |asked: &Asked<'_>| {
+        asked.input().downcast_ref::<TransactWriteItemsInput>().is_some() && !was_broken.swap(true, Ordering::SeqCst)
+    };
+    let scanner = failing(&bench, Arc::new(is_first));
     let now = flood.next().start();
     let failed = handle(&scanner, now, Duration::ZERO).await;
     assert!(matches!(failed, Err(ScanError::Table(_))), "the series itself is judged again: {failed:?}");
@@ -382,10 +374,14 @@ async fn a_shard_that_fails_is_repeated_alone_and_holds_up_no_other() {
     let shards = ["signup/k1", "login/k2", "newsletter/k3"].map(shard_of);
     assert!(shards[0] != shards[1] && shards[0] != shards[2], "{shards:?}");
     let is_broken = Arc::new(AtomicBool::new(true));
-    let broken = BrokenShard { partition: format!("model#{}", shards[0]), is_broken: is_broken.clone() };
-    let mut scanner = bench.scanner(&bench.sns.url());
-    let config = scanner.models.table.client.config().to_builder().interceptor(broken);
-    scanner.models.table.client = aws_sdk_dynamodb::Client::from_conf(config.build());
+    let (partition, while_broken) = (format!("model#{}", shards[0]), Arc::clone(&is_broken));
+    let is_of_shard = move |asked: &Asked<'_>| {
+        let values =
+            asked.input().downcast_ref::<QueryInput>().and_then(|query| query.expression_attribute_values.as_ref());
+        let is_ours = values.is_some_and(|values| values.values().any(|value| value.as_s() == Ok(&partition)));
+        is_ours && while_broken.load(Ordering::SeqCst)
+    };
+    let scanner = failing(&bench, Arc::new(is_of_shard));
     let now = flood.next().start();
     let failed = handle(&scanner, now, Duration::ZERO).await;
     assert!(matches!(failed, Err(ScanError::Table(_))), "{failed:?}");
